@@ -1,0 +1,115 @@
+/**
+ * The caller's side of the audio path: a payload is put in its place on the time line, listened to by the speech
+ * tracker, and sent up. Where the carrier falls silent without a word, silence is sent in its stead, so that the model
+ * hears the pause and can take its turn.
+ */
+import type { PayloadCodec } from './codec.ts';
+import { GapFiller } from './gap-filler.ts';
+import { JitterMeter } from './jitter.ts';
+import type { Journal } from './journal.ts';
+import { type SpeechChange, SpeechTracker } from './speech.ts';
+import { TICK_MS } from './ticker.ts';
+import type { CallTotals } from './totals.ts';
+import type { Uplink } from './uplink.ts';
+
+/** Nothing for so long from a carrier that sends all the time: the line stands still. */
+const STALL_MS = 300;
+
+export class CallerAudio {
+  readonly #codec: PayloadCodec;
+  readonly #uplink: Uplink;
+  readonly #journal: Journal;
+  readonly #totals: CallTotals;
+  readonly #tracker: SpeechTracker;
+  readonly #gaps = new GapFiller();
+  readonly jitter = new JitterMeter();
+  readonly #silence: Uint8Array;
+  readonly #silentSamples: Int16Array;
+  readonly #samplesPerMs: number;
+  #lastFrameAtMs: number | null = null;
+  #stalledMs = 0;
+
+  constructor(codec: PayloadCodec, uplink: Uplink, journal: Journal, totals: CallTotals) {
+    this.#codec = codec;
+    this.#uplink = uplink;
+    this.#journal = journal;
+    this.#totals = totals;
+    this.#tracker = new SpeechTracker(codec.sampleRate);
+    this.#samplesPerMs = codec.sampleRate / 1000;
+    this.#silence = new Uint8Array(TICK_MS * this.#samplesPerMs * codec.bytesPerSample).fill(codec.silence);
+    this.#silentSamples = new Int16Array(TICK_MS * this.#samplesPerMs);
+  }
+
+  get lastSpeechAtMs(): number | null {
+    return this.#tracker.lastSpeechAtMs;
+  }
+
+  /** A payload of the attached stream. `echoDbov`: the level of our own audio that may be in it. */
+  push(
+    payload: Uint8Array,
+    mediaTimeMs: number | null,
+    nowMs: number,
+    echoDbov: number,
+  ): SpeechChange | null {
+    const ms = payload.length / this.#codec.bytesPerSample / this.#samplesPerMs;
+    if (ms === 0) return null;
+    this.#lastFrameAtMs = nowMs;
+    this.#endStall();
+    this.#totals.inboundFrames += 1;
+    this.#totals.inboundMs += ms;
+    if (mediaTimeMs !== null) {
+      this.jitter.arrived(mediaTimeMs, nowMs);
+      const place = this.#gaps.place(mediaTimeMs, ms);
+      if (place.late) {
+        this.#totals.lateFrames += 1;
+        return null;
+      }
+      if (place.fillMs > 0 || place.unfilledMs > 0) this.#fill(place.fillMs, place.unfilledMs);
+    }
+    const samples = this.#codec.decode(payload);
+    const change = this.#tracker.push(samples, nowMs, echoDbov);
+    this.#uplink.push(payload, samples);
+    return change;
+  }
+
+  /** Every 20 ms while a stream that sends all the time is attached. */
+  tick(nowMs: number): void {
+    if (this.#lastFrameAtMs === null || nowMs - this.#lastFrameAtMs < STALL_MS) return;
+    this.#stalledMs += TICK_MS;
+    this.#gaps.stalled(TICK_MS);
+    this.#uplink.push(this.#silence, this.#silentSamples);
+  }
+
+  /** Another stream of the call: its time stamps begin anew. */
+  restart(): void {
+    this.#endStall();
+    this.#lastFrameAtMs = null;
+    this.#gaps.reset();
+    this.jitter.reset();
+  }
+
+  dispose(): void {
+    this.#tracker.dispose();
+  }
+
+  #fill(fillMs: number, unfilledMs: number): void {
+    this.#totals.filledMs += fillMs;
+    this.#totals.unfilledGapMs += unfilledMs;
+    let left = Math.round(fillMs * this.#samplesPerMs);
+    while (left > 0) {
+      const take = Math.min(left, this.#silentSamples.length);
+      this.#uplink.push(
+        this.#silence.subarray(0, take * this.#codec.bytesPerSample),
+        this.#silentSamples.subarray(0, take),
+      );
+      left -= take;
+    }
+    this.#journal.write({ type: 'caller-gap', gapMs: fillMs + unfilledMs, filledMs: fillMs });
+  }
+
+  #endStall(): void {
+    if (this.#stalledMs === 0) return;
+    this.#journal.write({ type: 'caller-stalled', stalledMs: this.#stalledMs + STALL_MS });
+    this.#stalledMs = 0;
+  }
+}

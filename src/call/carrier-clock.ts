@@ -1,0 +1,92 @@
+/**
+ * What the carrier is playing, reckoned from what was written to it and corrected by the marks that come back.
+ *
+ * All times are those of our side. A message written now arrives one line delay later, and so did the audio before it:
+ * the delay cancels, and the position reckoned for now is the one the caller hears when a message written now arrives.
+ * Marks add what cannot be reckoned: that the carrier started late or ran dry.
+ */
+
+/** Lags that are kept; the line changes slowly against a mark every 180 ms. */
+const KEPT_LAGS = 16;
+/** A change of the lag below this is jitter of the line. */
+const JITTER_MS = 60;
+/** One late mark is the line; so many in a row are a carrier that plays later than reckoned. */
+const MARKS_OF_A_SLIP = 3;
+
+export class CarrierClock {
+  readonly #samplesPerMs: number;
+  /** A run is audio that plays without a gap. */
+  #runStartMs = 0;
+  #runStart = 0;
+  #runEnd = 0;
+  readonly #lags: number[] = [];
+  /** The newest lags of the current run alone. */
+  #runLags: number[] = [];
+  #slipMs = 0;
+
+  constructor(sampleRate: number) {
+    this.#samplesPerMs = sampleRate / 1000;
+  }
+
+  /** When the carrier will have played everything written to it. */
+  get endMs(): number {
+    return this.#runStartMs + this.#slipMs + (this.#runEnd - this.#runStart) / this.#samplesPerMs;
+  }
+
+  /** Audio of the positions [from, to) was written. @returns ms that the carrier had been without audio, 0 in a run */
+  wrote(from: number, to: number, nowMs: number): number {
+    const dryMs = nowMs - this.endMs;
+    const inRun = dryMs <= 0 && from === this.#runEnd && this.#runEnd > this.#runStart;
+    if (!inRun) this.#startRun(from, nowMs);
+    this.#runEnd = to;
+    return inRun ? 0 : Math.max(0, dryMs);
+  }
+
+  /** The position the caller hears when a message written at `nowMs` arrives. */
+  positionAt(nowMs: number): number {
+    const played = (nowMs - this.#runStartMs - this.#slipMs) * this.#samplesPerMs;
+    return this.#runStart + Math.min(this.#runEnd - this.#runStart, Math.max(0, Math.floor(played)));
+  }
+
+  /**
+   * A mark that lay at `position` came back as played.
+   * @returns ms by which the carrier turns out to play later than reckoned until now: it ran dry for that long
+   */
+  echoed(position: number, nowMs: number): number {
+    if (position <= this.#runStart || position > this.#runEnd) return 0;
+    const lag = nowMs - this.#runStartMs - (position - this.#runStart) / this.#samplesPerMs;
+    this.#lags.push(lag);
+    if (this.#lags.length > KEPT_LAGS) this.#lags.shift();
+    this.#runLags.push(lag);
+    if (this.#runLags.length > MARKS_OF_A_SLIP) this.#runLags.shift();
+    const usualMs = this.roundTripMs;
+    if (usualMs === null || this.#runLags.length < MARKS_OF_A_SLIP) return 0;
+    const grownMs = Math.min(...this.#runLags) - usualMs - this.#slipMs;
+    if (grownMs <= JITTER_MS) return 0;
+    this.#slipMs += grownMs;
+    return grownMs;
+  }
+
+  /** The buffer was emptied: the next audio starts a run. */
+  cleared(nowMs: number): void {
+    this.#startRun(this.positionAt(nowMs), nowMs);
+  }
+
+  /**
+   * Both ways of the line together, as the marks show it; null before the first of them. The lower quartile: a line
+   * is only ever slower than usual.
+   */
+  get roundTripMs(): number | null {
+    if (this.#lags.length === 0) return null;
+    const sorted = [...this.#lags].sort((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 4)] ?? null;
+  }
+
+  #startRun(position: number, nowMs: number): void {
+    this.#runStartMs = nowMs;
+    this.#runStart = position;
+    this.#runEnd = position;
+    this.#runLags = [];
+    this.#slipMs = 0;
+  }
+}

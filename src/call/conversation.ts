@@ -1,0 +1,451 @@
+/**
+ * The conversation: what the model says goes to playout, what the caller says stops it. It joins the turn gate, the
+ * voice, playout and the ledger, and decides who has the word; it knows no socket and no state of the call.
+ */
+import type { Clock } from '../clock.ts';
+import type { LiveEvent, ToolCall } from '../gemini/live-session.ts';
+import type { PayloadCodec } from './codec.ts';
+import type { Journal } from './journal.ts';
+import { HeardLedger } from './ledger.ts';
+import { Playout, type PlayoutLimits } from './playout.ts';
+import type { SpeechChange } from './speech.ts';
+import type { CallTotals } from './totals.ts';
+import { TurnGate } from './turns.ts';
+import { Voice } from './voice.ts';
+
+/** What the conversation tells its call. */
+export interface ConversationHost {
+  onBotAudible(): void;
+  onCallerOnset(): void;
+  onCallerSpoke(): void;
+  onDrained(): void;
+  onToolCalls(calls: readonly ToolCall[]): void;
+  onToolsCancelled(ids: readonly string[]): void;
+  /** First audio of a turn read → its first frame written. */
+  onDownLatency(ms: number): void;
+}
+
+export interface ConversationPolicy {
+  readonly bargeIn: boolean;
+  readonly tracker: boolean;
+  readonly outputGainDb: number;
+}
+
+/** Speech that stopped playout is believed when it lasts this long; a cough is over by then. */
+const VERDICT_MS = 300;
+/** Speech as late as this before the verdict counts as still going on: words have gaps. */
+const STILL_SPEAKING_MS = 160;
+/** After a false alarm playout goes back by this, so that no syllable is lost to the reckoning's error. */
+const BACK_MS = 60;
+/** Less than this unplayed is over before a `clear` could arrive. */
+const NEGLIGIBLE_MS = 20;
+/** Transcripts may trail their turn. */
+const TRAILING_TEXT_MS = 500;
+/** A greeting that was asked for twice may come twice, but not later than this. */
+const SURPLUS_GREETING_MS = 8_000;
+/** A model that says nothing for so long in the middle of a turn has forgotten to end it. */
+const ABANDONED_TURN_MS = 3_000;
+
+export class Conversation {
+  readonly #clock: Clock;
+  readonly #journal: Journal;
+  readonly #totals: CallTotals;
+  readonly #host: ConversationHost;
+  readonly #policy: ConversationPolicy;
+  readonly #playout: Playout;
+  readonly #voice: Voice;
+  readonly #ledger: HeardLedger;
+  readonly #gate = new TurnGate();
+  readonly #samplesPerMs: number;
+
+  /** Playout is stopped on suspicion since then. */
+  #suspectedAtMs: number | null = null;
+  /** Speech began then and is not yet believed. */
+  #onsetAtMs: number | null = null;
+  /** When the caller was last heard to really speak; null before. */
+  #spokeAtMs: number | null = null;
+  #verdictAtMs: number | null = null;
+  #lastSpeechAtMs: number | null = null;
+  /** The speech from which the last turn gap was counted: a second turn of an answer is no second gap. */
+  #gapTakenFromMs: number | null = null;
+  #answeredSinceCaller = false;
+  #lastAudioMs = Number.NEGATIVE_INFINITY;
+  #drainWanted = false;
+  #turnReadAtMs = 0;
+  #turnOverAtMs = Number.NEGATIVE_INFINITY;
+  #generationFrom = 0;
+  #generationSentMs = 0;
+  #staleMs = 0;
+  /** Greetings that were asked for and may still come, beyond the one that was spoken. */
+  #surplusGreetings = 0;
+  #surplusUntilMs = 0;
+  #droppingTurn = false;
+  #endedTurn = 0;
+
+  constructor(
+    parts: { readonly clock: Clock; readonly journal: Journal; readonly totals: CallTotals },
+    codec: PayloadCodec,
+    limits: PlayoutLimits,
+    policy: ConversationPolicy,
+    host: ConversationHost,
+  ) {
+    this.#clock = parts.clock;
+    this.#journal = parts.journal;
+    this.#totals = parts.totals;
+    this.#host = host;
+    this.#policy = policy;
+    this.#samplesPerMs = codec.sampleRate / 1000;
+    this.#ledger = new HeardLedger(codec.sampleRate);
+    this.#playout = new Playout(codec, limits, {
+      onAudible: (turn, padMs) => this.#onAudible(turn, padMs),
+      onUnderrun: (gapMs, seenBy) => {
+        this.#totals.underruns += 1;
+        this.#totals.underrunMs += gapMs;
+        this.#journal.write({ type: 'underrun', generation: this.#playout.generation, gapMs, seenBy });
+      },
+      onOverflow: (droppedMs) => this.#journal.write({ type: 'backpressure', leg: 'carrier', droppedMs }),
+      onDrained: () => this.#host.onDrained(),
+    });
+    this.#voice = new Voice(codec, this.#playout, policy.outputGainDb);
+  }
+
+  get playout(): Playout {
+    return this.#playout;
+  }
+
+  /** The bot has said something since the caller last spoke: the goodbye of a call that is to be hung up. */
+  get botHasAnswered(): boolean {
+    return this.#gate.turn > 0 && (this.#gate.open || this.#answeredSinceCaller);
+  }
+
+  /** A second trigger went out, or the clip was played: a greeting may come that nobody needs any more. */
+  expectSurplusGreeting(nowMs: number): void {
+    this.#surplusGreetings += 1;
+    this.#surplusUntilMs = nowMs + SURPLUS_GREETING_MS;
+  }
+
+  /** Tells the host once everything said has been heard. */
+  watchDrained(): void {
+    this.#drainWanted = true;
+  }
+
+  stopWatching(): void {
+    this.#drainWanted = false;
+    this.#playout.stopWatching();
+  }
+
+  /** Plays a recorded clip, as a turn of our own. */
+  playClip(bytes24k: Uint8Array, text: string, nowMs: number): void {
+    const turn = this.#gate.clip();
+    this.#answeredSinceCaller = true;
+    this.#turnReadAtMs = nowMs;
+    this.#beginTurn(turn);
+    this.#ledger.said(turn, text);
+    this.#push(bytes24k, 24_000, turn, nowMs);
+    this.#tail(turn, this.#voice.endOfGeneration(nowMs));
+  }
+
+  /** One message of the model's. The events come in the order in which they have to be acted upon. */
+  onModel(event: LiveEvent, receivedAtMs: number): void {
+    switch (event.type) {
+      case 'interrupted':
+        this.#onInterrupted(receivedAtMs);
+        break;
+      case 'audio':
+        this.#onAudio(event.bytes, event.sampleRate, receivedAtMs);
+        break;
+      case 'output-transcript':
+        this.#onWords(event.text, receivedAtMs);
+        break;
+      case 'input-transcript':
+        this.#journal.write({
+          type: 'transcript',
+          speaker: 'caller',
+          turn: this.#gate.turn,
+          pii: { text: event.text },
+        });
+        break;
+      case 'generation-complete':
+        this.#gate.generationComplete();
+        this.#tail(this.#gate.turn, this.#voice.endOfGeneration(receivedAtMs));
+        break;
+      case 'turn-complete':
+        this.#onTurnComplete(receivedAtMs);
+        break;
+      case 'tool-calls':
+        this.#host.onToolCalls(event.calls);
+        break;
+      case 'tool-calls-cancelled':
+        this.#host.onToolsCancelled(event.ids);
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** The speech tracker noticed something. */
+  onSpeech(change: SpeechChange, nowMs: number): void {
+    if (change.type === 'onset') {
+      this.#totals.utterances += 1;
+      this.#journal.write({
+        type: 'utterance-started',
+        onsetAtMs: change.onsetAtMs,
+        levelDbov: change.levelDbov,
+      });
+      this.#onsetAtMs = change.onsetAtMs;
+      this.#host.onCallerOnset();
+      if (this.#policy.bargeIn && this.#policy.tracker && this.#playout.unplayedMs(nowMs) > NEGLIGIBLE_MS) {
+        this.#suspect(change.onsetAtMs, nowMs);
+      }
+      this.#verdictAtMs = nowMs + VERDICT_MS;
+      return;
+    }
+    this.#journal.write({
+      type: 'utterance-ended',
+      lastSpeechAtMs: change.lastSpeechAtMs,
+      durationMs: change.durationMs,
+    });
+    this.#lastSpeechAtMs = change.lastSpeechAtMs;
+  }
+
+  /** Every 20 ms. `lastSpeechAtMs`: when the last frame with speech arrived. */
+  tick(nowMs: number, lastSpeechAtMs: number | null): void {
+    if (lastSpeechAtMs !== null) this.#lastSpeechAtMs = lastSpeechAtMs;
+    if (this.#verdictAtMs !== null && nowMs >= this.#verdictAtMs) {
+      this.#verdictAtMs = null;
+      const speaking = lastSpeechAtMs !== null && nowMs - lastSpeechAtMs <= STILL_SPEAKING_MS;
+      if (speaking) this.#believe(nowMs);
+      else this.#dismiss(nowMs);
+    }
+    this.#tail(this.#gate.turn, this.#voice.tick(nowMs));
+    this.#playout.tick(nowMs);
+    if (this.#drainWanted && !this.#stillSaying(nowMs)) {
+      this.#drainWanted = false;
+      this.#playout.watchDrained(nowMs);
+    }
+  }
+
+  #stillSaying(nowMs: number): boolean {
+    return this.#gate.generating && nowMs - this.#lastAudioMs < ABANDONED_TURN_MS;
+  }
+
+  /** The connection is gone with whatever the model was saying; what was received is still played. */
+  onSessionLost(nowMs: number): void {
+    const turn = this.#gate.lost();
+    if (turn === null) return;
+    this.#tail(turn, this.#voice.endOfGeneration(nowMs));
+    this.#endTurn(turn, 'dropped');
+  }
+
+  /** The call is over: the last generation's account. */
+  finish(nowMs: number): void {
+    this.#closeGeneration('played', this.#playout.heardTo(nowMs));
+    const { messages, sentMs, marksSent, marksEchoed } = this.#playout.counts;
+    this.#totals.outboundMessages = messages;
+    this.#totals.outboundMs = sentMs;
+    this.#totals.marksSent = marksSent;
+    this.#totals.marksEchoed = marksEchoed;
+    this.#totals.generations = this.#playout.generation;
+    this.#reportStale();
+  }
+
+  #onInterrupted(receivedAtMs: number): void {
+    const open = this.#gate.cut(receivedAtMs);
+    if (this.#suspectedAtMs !== null) {
+      this.#believe(receivedAtMs);
+    } else if (this.#playout.unplayedMs(receivedAtMs) > 0) {
+      this.#stop('model', this.#onsetAtMs, receivedAtMs);
+    } else {
+      this.#journal.write({
+        type: 'interrupted-ignored',
+        why: open ? 'already-cleared' : 'nothing-unplayed',
+      });
+    }
+    if (open) this.#endTurn(this.#gate.turn, 'interrupted');
+  }
+
+  #onAudio(bytes: Buffer, sampleRate: number, receivedAtMs: number): void {
+    const verdict = this.#gate.audio(receivedAtMs);
+    if (verdict.opened) {
+      this.#reportStale();
+      this.#droppingTurn = this.#isSurplusGreeting();
+      if (this.#droppingTurn) this.#journal.write({ type: 'duplicate-greeting-dropped' });
+      else this.#openTurn(receivedAtMs);
+    }
+    if (!verdict.play || this.#droppingTurn) {
+      this.#staleMs += bytes.length / 2 / (sampleRate / 1000);
+      return;
+    }
+    this.#push(bytes, sampleRate, this.#gate.turn, receivedAtMs);
+  }
+
+  #openTurn(receivedAtMs: number): void {
+    const spokenOver = this.#spokeAtMs !== null && this.#playout.unplayedMs(receivedAtMs) > NEGLIGIBLE_MS;
+    // A new answer never queues behind an old one that the caller has spoken over.
+    if (spokenOver && this.#policy.bargeIn) this.#stop('new-answer', this.#onsetAtMs, receivedAtMs);
+    this.#spokeAtMs = null;
+    this.#answeredSinceCaller = true;
+    this.#turnReadAtMs = receivedAtMs;
+    this.#beginTurn(this.#gate.turn);
+    this.#host.onBotAudible();
+  }
+
+  #isSurplusGreeting(): boolean {
+    if (this.#surplusGreetings === 0 || this.#totals.turns === 0) return false;
+    if (this.#clock.now() > this.#surplusUntilMs) return false;
+    this.#surplusGreetings -= 1;
+    return true;
+  }
+
+  #beginTurn(turn: number): void {
+    this.#totals.turns += 1;
+    this.#journal.write({ type: 'turn-started', turn, generation: this.#playout.generation });
+  }
+
+  #onWords(text: string, nowMs: number): void {
+    if (this.#droppingTurn && this.#gate.open) return;
+    // Words that come when no turn is open trail the last one for a moment; later they lead the next.
+    const trailing = !this.#gate.open && nowMs - this.#turnOverAtMs <= TRAILING_TEXT_MS;
+    const turn = this.#gate.open || trailing ? this.#gate.turn : this.#gate.turn + 1;
+    this.#ledger.said(turn, text);
+    this.#journal.write({ type: 'transcript', speaker: 'bot', turn, pii: { text } });
+  }
+
+  #onTurnComplete(nowMs: number): void {
+    const turn = this.#gate.turnComplete();
+    if (turn === null) return;
+    this.#turnOverAtMs = nowMs;
+    this.#reportStale();
+    this.#tail(turn, this.#voice.endOfGeneration(nowMs));
+    this.#endTurn(turn, this.#droppingTurn ? 'dropped' : 'complete');
+  }
+
+  /** Once a turn: one that was interrupted is completed as well, but that is no news. */
+  #endTurn(turn: number, how: 'complete' | 'interrupted' | 'dropped'): void {
+    if (turn === this.#endedTurn) return;
+    this.#endedTurn = turn;
+    const { generatedMs, text } = this.#ledger.turn(turn);
+    this.#journal.write({ type: 'turn-ended', turn, how, generatedMs, pii: { text } });
+  }
+
+  #push(bytes: Uint8Array, sampleRate: number, turn: number, nowMs: number): void {
+    this.#lastAudioMs = nowMs;
+    this.#tail(turn, this.#voice.push(bytes, sampleRate, turn, nowMs));
+  }
+
+  /** Enters what was just queued into the ledger. */
+  #tail(turn: number, samples: number): void {
+    if (samples > 0) this.#ledger.queued(turn, this.#playout.queuedTo - samples, this.#playout.queuedTo);
+  }
+
+  #onAudible(turn: number, padMs: number): void {
+    const writtenAtMs = this.#clock.now();
+    const addedLatencyMs = writtenAtMs - this.#turnReadAtMs;
+    const speechAtMs = this.#lastSpeechAtMs;
+    this.#journal.write({
+      type: 'turn-audible',
+      turn,
+      turnGapMs:
+        speechAtMs === null || this.#gapTakenFromMs === speechAtMs ? null : writtenAtMs + padMs - speechAtMs,
+      addedLatencyMs,
+    });
+    this.#gapTakenFromMs = speechAtMs;
+    this.#host.onDownLatency(addedLatencyMs);
+  }
+
+  /** Stops the sound at once, and keeps what was not heard until it is known whether that was speech. */
+  #suspect(onsetAtMs: number, nowMs: number): void {
+    this.#playout.pause(nowMs);
+    this.#suspectedAtMs = nowMs;
+    this.#totals.bargeIns += 1;
+    this.#journal.write({
+      type: 'barge-in',
+      by: 'tracker',
+      generation: this.#playout.generation,
+      bargeInMs: this.#clock.now() - onsetAtMs,
+      gatewayMs: null,
+      droppedMs: this.#playout.unplayedMs(nowMs),
+    });
+  }
+
+  #believe(nowMs: number): void {
+    this.#verdictAtMs = null;
+    this.#spokeAtMs = nowMs;
+    this.#surplusGreetings = 0;
+    if (this.#suspectedAtMs !== null) {
+      this.#suspectedAtMs = null;
+      const { heardTo } = this.#playout.drop(nowMs);
+      this.#voice.reset();
+      this.#closeGeneration('cleared', heardTo);
+      if (this.#gate.generating) {
+        this.#gate.cut(nowMs);
+        this.#endTurn(this.#gate.turn, 'interrupted');
+      }
+    }
+    this.#answeredSinceCaller = false;
+    this.#host.onCallerSpoke();
+  }
+
+  #dismiss(nowMs: number): void {
+    this.#onsetAtMs = null;
+    if (this.#suspectedAtMs === null) return;
+    const pausedMs = nowMs - this.#suspectedAtMs;
+    this.#suspectedAtMs = null;
+    const replayedMs = this.#playout.resume(nowMs, BACK_MS);
+    this.#totals.resumedPauses += 1;
+    this.#journal.write({
+      type: 'playout-resumed',
+      generation: this.#playout.generation,
+      pausedMs,
+      replayedMs,
+    });
+  }
+
+  /** A new generation: `clear` is written before anything else is done. */
+  #stop(by: 'model' | 'new-answer', onsetAtMs: number | null, receivedAtMs: number): void {
+    const { heardTo, droppedMs } = this.#playout.drop(receivedAtMs);
+    const clearedAtMs = this.#clock.now();
+    this.#voice.reset();
+    this.#totals.bargeIns += 1;
+    this.#journal.write({
+      type: 'barge-in',
+      by,
+      generation: this.#playout.generation,
+      bargeInMs: onsetAtMs === null ? null : clearedAtMs - onsetAtMs,
+      gatewayMs: by === 'model' ? clearedAtMs - receivedAtMs : null,
+      droppedMs,
+    });
+    this.#closeGeneration('cleared', heardTo);
+  }
+
+  #closeGeneration(how: 'played' | 'cleared', heardTo: number): void {
+    const from = this.#generationFrom;
+    const turns = this.#ledger.heardUpTo(heardTo, from);
+    this.#ledger.cutAt(heardTo);
+    this.#generationFrom = this.#playout.queuedTo;
+    const heardMs = Math.max(0, heardTo - from) / this.#samplesPerMs;
+    this.#totals.heardMs += heardMs;
+    const { sentMs } = this.#playout.counts;
+    const sentInItMs = sentMs - this.#generationSentMs;
+    this.#generationSentMs = sentMs;
+    this.#journal.write({
+      type: 'generation-over',
+      generation: how === 'played' ? this.#playout.generation : this.#playout.generation - 1,
+      how,
+      sentMs: sentInItMs,
+      heardMs,
+      heardBy: this.#playout.heardBy,
+      pii: {
+        heardText: turns.map((turn) => turn.heardText).join(' '),
+        uncertainText: turns.at(-1)?.uncertainText ?? '',
+      },
+    });
+  }
+
+  #reportStale(): void {
+    if (this.#staleMs === 0) return;
+    this.#totals.staleDroppedMs += this.#staleMs;
+    this.#journal.write({ type: 'stale-audio-dropped', turn: this.#gate.turn, droppedMs: this.#staleMs });
+    this.#staleMs = 0;
+  }
+}

@@ -1,0 +1,330 @@
+/**
+ * What the call is about to do: greet, talk, hang up. It knows nothing of sockets or audio; barge-in is not a state of
+ * it but a new generation of playout.
+ *
+ *   arriving ─▶ greeting ─▶ talking ─▶ hanging-up ─▶ ended
+ *       │     └ listening ┘    ▲──────────┘ │ (the caller speaks)
+ *       └──────────── apologising ──────────┴─▶ ended
+ */
+import type { EndReason } from './end-reason.ts';
+import { type Step, stay, stepper, type Table } from './machine.ts';
+
+/** No audio this long after the greeting was asked for: ask once more, then play the recorded clip. */
+export const GREETING_WAIT_MS = 2_500;
+/** The bot asked to hang up without a word: the goodbye may still come. */
+export const GOODBYE_WAIT_MS = 2_000;
+/** After the last word was played out, so that its last syllable is not cut by the hang-up. */
+export const HANG_UP_GRACE_MS = 400;
+/** A farewell or apology that is never reported as played must not keep the call. */
+export const CLIP_DEADLINE_MS = 12_000;
+
+export type GreetingMode = 'at-once' | 'after-caller' | 'none';
+export type ClipName = 'greeting' | 'apology' | 'goodbye';
+
+export interface IntentPolicy {
+  readonly greeting: GreetingMode;
+  /** `after-caller`: a caller who says nothing for so long is greeted. */
+  readonly callerWaitMs: number;
+  readonly maxCallMs: number;
+}
+
+export type IntentState =
+  | {
+      readonly name: 'arriving';
+      readonly policy: IntentPolicy;
+      readonly legReady: boolean;
+      readonly sessionReady: boolean;
+    }
+  | { readonly name: 'listening'; readonly policy: IntentPolicy }
+  | { readonly name: 'greeting'; readonly policy: IntentPolicy; readonly attempt: 1 | 2 }
+  | { readonly name: 'talking'; readonly policy: IntentPolicy }
+  | {
+      readonly name: 'hanging-up';
+      readonly policy: IntentPolicy;
+      readonly phase: 'awaiting-goodbye' | 'playing-out' | 'grace';
+      readonly reason: EndReason;
+    }
+  /** A last clip is played, then the call ends; the caller's words no longer change that. */
+  | { readonly name: 'apologising'; readonly legReady: boolean; readonly reason: EndReason }
+  | { readonly name: 'ended' };
+
+export type IntentTimer = 'greeting' | 'caller' | 'goodbye' | 'grace' | 'clip' | 'limit';
+
+export type IntentEvent =
+  | { readonly type: 'leg-ready' }
+  | { readonly type: 'session-ready' }
+  | { readonly type: 'session-failed'; readonly detail: string }
+  /** Speech of the caller began; it may still turn out to be a cough. */
+  | { readonly type: 'caller-onset' }
+  /** The caller really speaks. */
+  | { readonly type: 'caller-spoke' }
+  /** The first audio of a model's turn went into playout. */
+  | { readonly type: 'bot-audible' }
+  | { readonly type: 'hang-up-asked'; readonly detail: string; readonly goodbyeSpoken: boolean }
+  /** Nothing is left to play, and the caller has heard it all. */
+  | { readonly type: 'playout-drained' }
+  | { readonly type: 'timer'; readonly timer: IntentTimer }
+  | { readonly type: 'leg-ended'; readonly reason: EndReason }
+  | { readonly type: 'end-asked'; readonly reason: EndReason };
+
+export type IntentEffect =
+  | { readonly type: 'trigger-greeting'; readonly attempt: 1 | 2 }
+  /** The caller's audio may go to the model from now on, what was held included. */
+  | { readonly type: 'open-uplink' }
+  | { readonly type: 'play-clip'; readonly clip: ClipName }
+  /** Report `playout-drained` once everything queued has been heard. */
+  | { readonly type: 'watch-playout' }
+  | { readonly type: 'arm'; readonly timer: IntentTimer; readonly delayMs: number }
+  | { readonly type: 'cancel'; readonly timer: IntentTimer }
+  | { readonly type: 'hang-up-armed'; readonly detail: string }
+  | { readonly type: 'hang-up-disarmed' }
+  | { readonly type: 'end'; readonly reason: EndReason };
+
+type IntentStep = Step<IntentState, IntentEffect>;
+
+export function newIntent(policy: IntentPolicy): IntentState {
+  return { name: 'arriving', policy, legReady: false, sessionReady: false };
+}
+
+const ENDED: IntentState = { name: 'ended' };
+const end = (reason: EndReason): IntentStep => [ENDED, [{ type: 'end', reason }]];
+
+function arrived(policy: IntentPolicy): IntentStep {
+  switch (policy.greeting) {
+    case 'at-once':
+      // The trigger goes out before the caller's held audio: a "Hello?" that came first would be answered, and then
+      // greeted on top.
+      return [
+        { name: 'greeting', policy, attempt: 1 },
+        [
+          { type: 'trigger-greeting', attempt: 1 },
+          { type: 'open-uplink' },
+          { type: 'arm', timer: 'greeting', delayMs: GREETING_WAIT_MS },
+        ],
+      ];
+    case 'after-caller':
+      return [
+        { name: 'listening', policy },
+        [{ type: 'open-uplink' }, { type: 'arm', timer: 'caller', delayMs: policy.callerWaitMs }],
+      ];
+    case 'none':
+      return [{ name: 'talking', policy }, [{ type: 'open-uplink' }]];
+  }
+}
+
+function apologise(legReady: boolean, detail: string): IntentStep {
+  return farewell(legReady, 'apology', { who: 'model', how: 'error', detail });
+}
+
+function farewell(legReady: boolean, clip: ClipName, reason: EndReason): IntentStep {
+  const effects: IntentEffect[] = [
+    { type: 'cancel', timer: 'greeting' },
+    { type: 'cancel', timer: 'caller' },
+    { type: 'cancel', timer: 'goodbye' },
+    { type: 'cancel', timer: 'grace' },
+  ];
+  if (legReady) {
+    effects.push(
+      { type: 'play-clip', clip },
+      { type: 'watch-playout' },
+      { type: 'arm', timer: 'clip', delayMs: CLIP_DEADLINE_MS },
+    );
+  }
+  return [{ name: 'apologising', legReady, reason }, effects];
+}
+
+const LIMIT: EndReason = { who: 'gateway', how: 'limit', detail: 'the call reached its longest length' };
+
+function hangUp(
+  policy: IntentPolicy,
+  event: { readonly detail: string; readonly goodbyeSpoken: boolean },
+): IntentStep {
+  const reason: EndReason = { who: 'bot', how: 'completed', detail: 'the bot hung up' };
+  const armed: IntentEffect[] = [
+    { type: 'hang-up-armed', detail: event.detail },
+    { type: 'cancel', timer: 'greeting' },
+    { type: 'cancel', timer: 'caller' },
+  ];
+  return event.goodbyeSpoken
+    ? [{ name: 'hanging-up', policy, phase: 'playing-out', reason }, [...armed, { type: 'watch-playout' }]]
+    : [
+        { name: 'hanging-up', policy, phase: 'awaiting-goodbye', reason },
+        [...armed, { type: 'arm', timer: 'goodbye', delayMs: GOODBYE_WAIT_MS }],
+      ];
+}
+
+const table: Table<IntentState, IntentEvent, IntentEffect> = {
+  arriving: {
+    'leg-ready': (state) => {
+      const limit: IntentEffect = { type: 'arm', timer: 'limit', delayMs: state.policy.maxCallMs };
+      if (!state.sessionReady) return [{ ...state, legReady: true }, [limit]];
+      const [next, effects] = arrived(state.policy);
+      return [next, [limit, ...effects]];
+    },
+    'session-ready': (state) =>
+      state.legReady ? arrived(state.policy) : [{ ...state, sessionReady: true }, []],
+    'session-failed': (state, { detail }) => apologise(state.legReady, detail),
+    'caller-onset': stay,
+    'caller-spoke': stay,
+    'bot-audible': stay,
+    'hang-up-asked': (state, event) => hangUp(state.policy, event),
+    'playout-drained': stay,
+    timer: (state, { timer }) =>
+      timer === 'limit' ? farewell(state.legReady, 'goodbye', LIMIT) : stay(state),
+    'leg-ended': (_state, { reason }) => end(reason),
+    'end-asked': (_state, { reason }) => end(reason),
+  },
+  listening: {
+    'leg-ready': stay,
+    'session-ready': stay,
+    'session-failed': (_state, { detail }) => apologise(true, detail),
+    'caller-onset': stay,
+    'caller-spoke': (state) => [
+      { name: 'talking', policy: state.policy },
+      [{ type: 'cancel', timer: 'caller' }],
+    ],
+    'bot-audible': (state) => [
+      { name: 'talking', policy: state.policy },
+      [{ type: 'cancel', timer: 'caller' }],
+    ],
+    'hang-up-asked': (state, event) => hangUp(state.policy, event),
+    'playout-drained': stay,
+    timer: (state, { timer }) => {
+      if (timer === 'limit') return farewell(true, 'goodbye', LIMIT);
+      if (timer !== 'caller') return stay(state);
+      return [
+        { name: 'greeting', policy: state.policy, attempt: 1 },
+        [
+          { type: 'trigger-greeting', attempt: 1 },
+          { type: 'arm', timer: 'greeting', delayMs: GREETING_WAIT_MS },
+        ],
+      ];
+    },
+    'leg-ended': (_state, { reason }) => end(reason),
+    'end-asked': (_state, { reason }) => end(reason),
+  },
+  greeting: {
+    'leg-ready': stay,
+    // The session was replaced while the greeting was due: the new one has not been asked yet, and nothing was heard.
+    'session-ready': (state) => [
+      state,
+      [
+        { type: 'trigger-greeting', attempt: state.attempt },
+        { type: 'open-uplink' },
+        { type: 'arm', timer: 'greeting', delayMs: GREETING_WAIT_MS },
+      ],
+    ],
+    'session-failed': (_state, { detail }) => apologise(true, detail),
+    'caller-onset': stay,
+    // The caller spoke first; the model answers that, and a greeting now would come on top.
+    'caller-spoke': (state) => [
+      { name: 'talking', policy: state.policy },
+      [{ type: 'cancel', timer: 'greeting' }],
+    ],
+    'bot-audible': (state) => [
+      { name: 'talking', policy: state.policy },
+      [{ type: 'cancel', timer: 'greeting' }],
+    ],
+    'hang-up-asked': (state, event) => hangUp(state.policy, event),
+    'playout-drained': stay,
+    timer: (state, { timer }) => {
+      if (timer === 'limit') return farewell(true, 'goodbye', LIMIT);
+      if (timer !== 'greeting') return stay(state);
+      if (state.attempt === 1) {
+        return [
+          { ...state, attempt: 2 },
+          [
+            { type: 'trigger-greeting', attempt: 2 },
+            { type: 'arm', timer: 'greeting', delayMs: GREETING_WAIT_MS },
+          ],
+        ];
+      }
+      return [{ name: 'talking', policy: state.policy }, [{ type: 'play-clip', clip: 'greeting' }]];
+    },
+    'leg-ended': (_state, { reason }) => end(reason),
+    'end-asked': (_state, { reason }) => end(reason),
+  },
+  talking: {
+    'leg-ready': stay,
+    'session-ready': (state) => [state, [{ type: 'open-uplink' }]],
+    'session-failed': (_state, { detail }) => apologise(true, detail),
+    'caller-onset': stay,
+    'caller-spoke': stay,
+    'bot-audible': stay,
+    'hang-up-asked': (state, event) => hangUp(state.policy, event),
+    'playout-drained': stay,
+    timer: (state, { timer }) => (timer === 'limit' ? farewell(true, 'goodbye', LIMIT) : stay(state)),
+    'leg-ended': (_state, { reason }) => end(reason),
+    'end-asked': (_state, { reason }) => end(reason),
+  },
+  'hanging-up': {
+    'leg-ready': stay,
+    'session-ready': (state) => [state, [{ type: 'open-uplink' }]],
+    // The goodbye was said or will not be: nothing is left to apologise for.
+    'session-failed': (state) => (state.phase === 'awaiting-goodbye' ? playOut(state) : stay(state)),
+    'caller-onset': (state) =>
+      state.phase === 'grace'
+        ? [state, [{ type: 'arm', timer: 'grace', delayMs: HANG_UP_GRACE_MS }]]
+        : stay(state),
+    'caller-spoke': (state) => [
+      { name: 'talking', policy: state.policy },
+      [
+        { type: 'cancel', timer: 'goodbye' },
+        { type: 'cancel', timer: 'grace' },
+        { type: 'hang-up-disarmed' },
+      ],
+    ],
+    'bot-audible': (state) => (state.phase === 'playing-out' ? stay(state) : playOut(state)),
+    'hang-up-asked': stay,
+    'playout-drained': (state) =>
+      state.phase === 'playing-out'
+        ? [{ ...state, phase: 'grace' }, [{ type: 'arm', timer: 'grace', delayMs: HANG_UP_GRACE_MS }]]
+        : stay(state),
+    timer: (state, { timer }) => {
+      if (timer === 'goodbye' && state.phase === 'awaiting-goodbye') return playOut(state);
+      if (timer === 'grace' && state.phase === 'grace') return end(state.reason);
+      if (timer === 'limit') return end(LIMIT);
+      return stay(state);
+    },
+    'leg-ended': (_state, { reason }) => end(reason),
+    'end-asked': (_state, { reason }) => end(reason),
+  },
+  apologising: {
+    'leg-ready': (state) => {
+      const clip: ClipName = state.reason.how === 'limit' ? 'goodbye' : 'apology';
+      return farewell(true, clip, state.reason);
+    },
+    'session-ready': stay,
+    'session-failed': stay,
+    'caller-onset': stay,
+    'caller-spoke': stay,
+    'bot-audible': stay,
+    'hang-up-asked': stay,
+    'playout-drained': (state) => (state.legReady ? end(state.reason) : stay(state)),
+    timer: (state, { timer }) => (timer === 'clip' || timer === 'limit' ? end(state.reason) : stay(state)),
+    'leg-ended': (_state, { reason }) => end(reason),
+    'end-asked': (_state, { reason }) => end(reason),
+  },
+  ended: {
+    'leg-ready': stay,
+    'session-ready': stay,
+    'session-failed': stay,
+    'caller-onset': stay,
+    'caller-spoke': stay,
+    'bot-audible': stay,
+    'hang-up-asked': stay,
+    'playout-drained': stay,
+    timer: stay,
+    'leg-ended': stay,
+    'end-asked': stay,
+  },
+};
+
+function playOut(state: Extract<IntentState, { name: 'hanging-up' }>): IntentStep {
+  return [
+    { ...state, phase: 'playing-out' },
+    [{ type: 'cancel', timer: 'goodbye' }, { type: 'cancel', timer: 'grace' }, { type: 'watch-playout' }],
+  ];
+}
+
+export const stepIntent = stepper(table);

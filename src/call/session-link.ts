@@ -1,0 +1,221 @@
+/**
+ * The shell of the session machine: opens connections, hands their events on with the epoch checked, and closes what is
+ * left. Nothing of a connection reaches the call once a newer one was asked for.
+ */
+import type { Clock } from '../clock.ts';
+import { messageOf } from '../errors.ts';
+import type { CloseClass, ConnectLive, LiveConnection, LiveEvent } from '../gemini/live-session.ts';
+import type { LiveSetup } from '../gemini/setup.ts';
+import type { Journal } from './journal.ts';
+import {
+  newSession,
+  type SessionEffect,
+  type SessionEvent,
+  type SessionPolicy,
+  type SessionState,
+  stepSession,
+} from './session.ts';
+import type { CallTotals } from './totals.ts';
+
+export interface SessionHost {
+  onSessionReady(first: boolean): void;
+  onSessionInterrupted(): void;
+  onSessionFailed(detail: string): void;
+  onModelEvent(event: LiveEvent, receivedAtMs: number): void;
+  armRetry(dueMs: number): void;
+  cancelRetry(): void;
+  onBug(where: string, caught: unknown): void;
+}
+
+const CLOSE_CLASSES: readonly CloseClass[] = [
+  'normal',
+  'config',
+  'auth',
+  'handle-refused',
+  'old-socket-open',
+  'quota',
+  'overload',
+  'deadline',
+  'aborted',
+  'network',
+];
+
+export class SessionLink {
+  readonly #clock: Clock;
+  readonly #connectLive: ConnectLive;
+  readonly #setup: () => LiveSetup;
+  readonly #random: () => number;
+  readonly #journal: Journal;
+  readonly #totals: CallTotals;
+  readonly #host: SessionHost;
+  #state: SessionState;
+  #connection: LiveConnection | null = null;
+  #connecting: AbortController | null = null;
+  /** The newest handle with which the session can be taken up again. */
+  #handle: string | null = null;
+
+  constructor(
+    parts: {
+      readonly clock: Clock;
+      readonly connectLive: ConnectLive;
+      readonly random: () => number;
+      readonly journal: Journal;
+      readonly totals: CallTotals;
+    },
+    setup: () => LiveSetup,
+    policy: SessionPolicy,
+    host: SessionHost,
+  ) {
+    this.#clock = parts.clock;
+    this.#connectLive = parts.connectLive;
+    this.#random = parts.random;
+    this.#journal = parts.journal;
+    this.#totals = parts.totals;
+    this.#setup = setup;
+    this.#host = host;
+    this.#state = newSession(policy);
+  }
+
+  /** The connection that takes audio now, or null. */
+  get connection(): LiveConnection | null {
+    return this.#connection;
+  }
+
+  get stateName(): SessionState['name'] {
+    return this.#state.name;
+  }
+
+  open(): void {
+    this.#step({ type: 'open' });
+  }
+
+  retry(): void {
+    this.#step({ type: 'retry-due' });
+  }
+
+  close(): void {
+    this.#step({ type: 'close' });
+  }
+
+  #step(event: SessionEvent): void {
+    const [next, effects] = stepSession(this.#state, event, this.#clock.now());
+    this.#state = next;
+    for (const effect of effects) this.#run(effect);
+  }
+
+  #run(effect: SessionEffect): void {
+    switch (effect.type) {
+      case 'connect':
+        this.#connect(effect.epoch, effect.attempt, effect.resume, effect.deadlineMs);
+        break;
+      case 'abort-connect':
+        this.#connecting?.abort();
+        break;
+      case 'close-connection':
+        this.#connection?.close();
+        this.#connection = null;
+        break;
+      case 'arm-retry':
+        this.#host.armRetry(effect.dueMs);
+        break;
+      case 'cancel-retry':
+        this.#host.cancelRetry();
+        break;
+      case 'session-ready':
+        this.#host.onSessionReady(effect.first);
+        break;
+      case 'session-interrupted':
+        this.#connection = null;
+        this.#host.onSessionInterrupted();
+        break;
+      case 'session-failed':
+        this.#host.onSessionFailed(effect.detail);
+        break;
+    }
+  }
+
+  #connect(epoch: number, attempt: number, resume: boolean, deadlineMs: number): void {
+    const startedAtMs = this.#clock.now();
+    const abort = new AbortController();
+    this.#connecting = abort;
+    this.#totals.connections += 1;
+    this.#journal.write({ type: 'session-connecting', epoch, attempt });
+    const setup = this.#setup();
+    const handle = resume ? this.#handle : null;
+    this.#connectLive(
+      setup.resumption === null ? setup : { ...setup, resumption: { handle } },
+      {
+        onEvents: (events, receivedAtMs) => this.#onEvents(epoch, events, receivedAtMs),
+        onClose: (close) => {
+          const detail = close.reason || 'no reason given';
+          this.#guard('the end of a connection', () => {
+            if (!this.#isCurrent(epoch)) return;
+            this.#journal.write({
+              type: 'session-lost',
+              epoch,
+              code: close.code,
+              class: close.class,
+              detail,
+            });
+            if (close.class === 'handle-refused') this.#handle = null;
+            this.#step({ type: 'lost', epoch, class: close.class, detail, random: this.#random() });
+          });
+        },
+      },
+      { signal: abort.signal, deadlineMs },
+    ).then(
+      (connection) =>
+        this.#guard('a connection', () => {
+          // The call may have ended, or moved on, while the connection came up: then nobody wants it.
+          if (this.#state.name !== 'connecting' || this.#state.epoch !== epoch) {
+            connection.close();
+            return;
+          }
+          this.#connection = connection;
+          this.#journal.write({ type: 'session-ready', epoch, setupMs: this.#clock.now() - startedAtMs });
+          const dropped = connection.dropped ?? [];
+          if (dropped.length > 0) this.#journal.write({ type: 'setup-reduced', dropped });
+          this.#step({ type: 'connected', epoch });
+        }),
+      (caught: unknown) =>
+        this.#guard('a failed connection', () => {
+          if (this.#state.name !== 'connecting' || this.#state.epoch !== epoch) return;
+          const closeClass = closeClassOf(caught);
+          const detail = messageOf(caught);
+          this.#journal.write({ type: 'session-failed', epoch, class: closeClass, detail });
+          if (closeClass === 'handle-refused') this.#handle = null;
+          this.#step({ type: 'connect-failed', epoch, class: closeClass, detail, random: this.#random() });
+        }),
+    );
+  }
+
+  #onEvents(epoch: number, events: readonly LiveEvent[], receivedAtMs: number): void {
+    this.#guard('a message of the model', () => {
+      for (const event of events) {
+        if (!this.#isCurrent(epoch)) return;
+        if (event.type === 'resumption') {
+          if (event.resumable && event.handle !== null) this.#handle = event.handle;
+        } else {
+          this.#host.onModelEvent(event, receivedAtMs);
+        }
+      }
+    });
+  }
+
+  #isCurrent(epoch: number): boolean {
+    return (this.#state.name === 'ready' || this.#state.name === 'connecting') && this.#state.epoch === epoch;
+  }
+
+  #guard(where: string, action: () => void): void {
+    try {
+      action();
+    } catch (caught) {
+      this.#host.onBug(where, caught);
+    }
+  }
+}
+
+function closeClassOf(caught: unknown): CloseClass {
+  const found = (caught as { closeClass?: unknown } | null)?.closeClass;
+  return CLOSE_CLASSES.find((each) => each === found) ?? 'network';
+}

@@ -1,0 +1,84 @@
+/**
+ * The speech tracker of a call: feeds the detector with 20 ms of the caller at 8 kHz, whatever the stream's rate, and
+ * turns its frame numbers into times of our clock.
+ */
+
+import { createResampler, type Resampler } from '../audio/resample.ts';
+import { SpeechDetector } from '../audio/speech-detector.ts';
+import { createVoiceDetector, type VoiceDetector } from '../audio/vad.ts';
+
+export type SpeechChange =
+  | { readonly type: 'onset'; readonly onsetAtMs: number; readonly levelDbov: number }
+  | { readonly type: 'end'; readonly lastSpeechAtMs: number; readonly durationMs: number };
+
+const FRAME_SAMPLES = 160;
+/** Arrival times of the last frames: longer than any onset or end takes to be recognised. */
+const KEPT = 64;
+
+export class SpeechTracker {
+  readonly #voice: VoiceDetector;
+  readonly #detector: SpeechDetector;
+  readonly #resampler: Resampler | null;
+  readonly #frame = new Int16Array(FRAME_SAMPLES);
+  #fill = 0;
+  readonly #arrivedAtMs = new Float64Array(KEPT);
+  #onsetAtMs = 0;
+
+  constructor(sampleRate: number) {
+    this.#voice = createVoiceDetector();
+    this.#detector = new SpeechDetector({ voice: this.#voice });
+    this.#resampler = sampleRate === 8_000 ? null : createResampler(sampleRate, 8_000);
+  }
+
+  get speaking(): boolean {
+    return this.#detector.speaking;
+  }
+
+  /** When the last frame with speech arrived; null before the first. */
+  get lastSpeechAtMs(): number | null {
+    const frame = this.#detector.lastSpeechFrame;
+    return frame < 0 ? null : this.#timeOf(frame);
+  }
+
+  /** Takes what the caller sent; at most a change a frame, so usually null. `echoDbov` is asked for once a frame. */
+  push(samples: Int16Array, nowMs: number, echoDbov: number): SpeechChange | null {
+    const narrow = this.#resampler === null ? samples : this.#resampler.process(samples);
+    let change: SpeechChange | null = null;
+    let at = 0;
+    while (at < narrow.length) {
+      const take = Math.min(narrow.length - at, FRAME_SAMPLES - this.#fill);
+      this.#frame.set(narrow.subarray(at, at + take), this.#fill);
+      this.#fill += take;
+      at += take;
+      if (this.#fill < FRAME_SAMPLES) break;
+      this.#fill = 0;
+      change = this.#judge(nowMs, echoDbov) ?? change;
+    }
+    return change;
+  }
+
+  /** The detector's memory lies outside the garbage collector's reach. */
+  dispose(): void {
+    this.#voice.dispose();
+  }
+
+  #judge(nowMs: number, echoDbov: number): SpeechChange | null {
+    const detector = this.#detector;
+    this.#arrivedAtMs[detector.frames % KEPT] = nowMs;
+    const change = detector.push(this.#frame, echoDbov);
+    if (change === 'onset') {
+      this.#onsetAtMs = this.#timeOf(detector.onsetFrame);
+      return { type: 'onset', onsetAtMs: this.#onsetAtMs, levelDbov: detector.levelDbov };
+    }
+    if (change !== 'end') return null;
+    const lastSpeechAtMs = this.#timeOf(detector.lastSpeechFrame);
+    return { type: 'end', lastSpeechAtMs, durationMs: lastSpeechAtMs - this.#onsetAtMs + 20 };
+  }
+
+  /** Arrival of a frame; for one long gone, reckoned back from the newest. */
+  #timeOf(frame: number): number {
+    const newest = this.#detector.frames - 1;
+    if (newest - frame < KEPT) return this.#arrivedAtMs[frame % KEPT] as number;
+    return (this.#arrivedAtMs[newest % KEPT] as number) - (newest - frame) * 20;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Which audio of the model may still be heard. A turn opens with its first audio and is over at `turnComplete`; when it
+ * was interrupted, what still comes of it is dropped while it is open, but never for longer than 1.5 s: a server that
+ * forgets `turnComplete` must not swallow the next answer.
+ */
+export const LONGEST_DISCARD_MS = 1_500;
+
+export interface AudioVerdict {
+  readonly play: boolean;
+  /** The audio opened a turn. */
+  readonly opened: boolean;
+}
+
+export class TurnGate {
+  #turn = 0;
+  #open = false;
+  #generated = false;
+  #discardUntilMs: number | null = null;
+
+  /** Number of the newest turn; 0 before the first. */
+  get turn(): number {
+    return this.#turn;
+  }
+
+  /** The model has not said that the turn is over. */
+  get open(): boolean {
+    return this.#open;
+  }
+
+  /** What comes of the open turn is being dropped. */
+  get discarding(): boolean {
+    return this.#discardUntilMs !== null;
+  }
+
+  /** More audio of the turn is to be expected. */
+  get generating(): boolean {
+    return this.#open && !this.#generated;
+  }
+
+  audio(nowMs: number): AudioVerdict {
+    if (this.#discardUntilMs !== null) {
+      if (nowMs < this.#discardUntilMs) return { play: false, opened: false };
+      this.#discardUntilMs = null;
+    }
+    // Audio after `generationComplete` belongs to a new turn, whose predecessor's `turnComplete` is late or lost.
+    if (this.#open && !this.#generated) return { play: true, opened: false };
+    this.#next();
+    return { play: true, opened: true };
+  }
+
+  /** A turn of our own: a recorded clip. @returns its number */
+  clip(): number {
+    this.#next();
+    this.#open = false;
+    return this.#turn;
+  }
+
+  /** The model stopped itself, or the caller was heard to speak over it. @returns whether a turn was open */
+  cut(nowMs: number): boolean {
+    if (this.#open) this.#discardUntilMs = nowMs + LONGEST_DISCARD_MS;
+    return this.#open;
+  }
+
+  generationComplete(): void {
+    if (this.#open) this.#generated = true;
+  }
+
+  /** @returns the turn that is over, or null when none was open */
+  turnComplete(): number | null {
+    this.#discardUntilMs = null;
+    if (!this.#open) return null;
+    this.#open = false;
+    return this.#turn;
+  }
+
+  /** The connection is gone, and its turn with it. */
+  lost(): number | null {
+    return this.turnComplete();
+  }
+
+  #next(): void {
+    this.#turn += 1;
+    this.#open = true;
+    this.#generated = false;
+  }
+}
