@@ -73,7 +73,12 @@ export type WebhookEvent =
   | { readonly type: 'call-ended'; readonly callId: string; readonly status: string }
   | { readonly type: 'stream-started' | 'stream-stopped'; readonly callId: string }
   | { readonly type: 'stream-failed'; readonly callId: string; readonly detail: string }
-  | { readonly type: 'stream-continuation'; readonly callId: string }
+  /** The carrier asks what comes next; `transfer` is set when what ended was a transfer and the caller is still there. */
+  | {
+      readonly type: 'stream-continuation';
+      readonly callId: string;
+      readonly transfer?: 'answered' | 'unanswered';
+    }
   | { readonly type: 'ignored'; readonly what: string };
 
 export interface HttpReply {
