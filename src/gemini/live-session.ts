@@ -32,7 +32,8 @@ export type LiveEvent =
   | { readonly type: 'input-transcript'; readonly text: string }
   | { readonly type: 'output-transcript'; readonly text: string }
   | { readonly type: 'generation-complete' }
-  | { readonly type: 'turn-complete'; readonly reason: string | null }
+  /** `moreTurnsFollow`: one request makes several turns (extended thinking), and this was not the last. */
+  | { readonly type: 'turn-complete'; readonly reason: string | null; readonly moreTurnsFollow?: boolean }
   | { readonly type: 'waiting-for-input' }
   | { readonly type: 'tool-calls'; readonly calls: readonly ToolCall[] }
   | { readonly type: 'tool-calls-cancelled'; readonly ids: readonly string[] }
@@ -72,11 +73,15 @@ export interface LiveConnection {
   sendAudio(samples: Int16Array): boolean;
   /** Text as the caller's side would say it: realtimeInput.text or clientContent, whichever the family takes. */
   sendText(text: string): boolean;
+  /** For a stream that pauses; only under automatic detection, false otherwise. Some families ignore it. */
   sendAudioStreamEnd(): boolean;
+  /** Only under manual detection, false otherwise. */
   sendActivity(kind: 'start' | 'end'): boolean;
   sendToolResponses(responses: readonly ToolResponse[]): boolean;
   /** Bytes not yet handed to the network. */
   readonly bufferedBytes: number;
+  /** What the setup asked for and the model's family does not take, for one log line. Absent: nothing. */
+  readonly dropped?: readonly string[];
   /** Asks to close, and destroys the socket if the peer has not agreed within `graceMs`. */
   close(graceMs?: number): void;
 }
