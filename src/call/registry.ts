@@ -8,6 +8,7 @@ import { Call, type CallDeps } from './call.ts';
 import type { Admission, CallDesk, CallSummary, StreamClaim } from './desk.ts';
 import type { EndReason } from './end-reason.ts';
 import type { JournalEntry } from './journal.ts';
+import { Ticker } from './ticker.ts';
 
 export interface RegistryDeps extends CallDeps {
   readonly bots: BotShelf;
@@ -28,7 +29,7 @@ export class CallRegistry implements CallDesk {
   readonly #calls = new Map<string, Known>();
   readonly #byRef = new Map<string, Known>();
   #drainingSinceMs: number | null = null;
-  #onEmpty: (() => void) | null = null;
+  #onEmpty: (() => void)[] = [];
 
   constructor(deps: RegistryDeps) {
     this.#deps = deps;
@@ -156,7 +157,7 @@ export class CallRegistry implements CallDesk {
     this.beginDrain();
     if (this.#calls.size === 0) return;
     const empty = new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
+      this.#onEmpty.push(resolve);
     });
     let timer: Timer | null = null;
     const late = new Promise<void>((resolve) => {
@@ -180,13 +181,18 @@ export class CallRegistry implements CallDesk {
   #forget(key: string, ref: string): void {
     this.#calls.delete(key);
     this.#byRef.delete(ref);
-    if (this.#calls.size === 0) this.#onEmpty?.();
+    if (this.#calls.size > 0) return;
+    for (const wake of this.#onEmpty.splice(0)) wake();
   }
 }
 
 /** A call's own teardown waits for the carrier's API at most this long. */
 const TEARDOWN_MS = 6_000;
 
-export function createCallRegistry(deps: RegistryDeps): CallRegistry {
-  return new CallRegistry(deps);
+/** The registry with what all calls of a process share: one ticker, one source of chance. */
+export function createCallRegistry(
+  parts: Omit<RegistryDeps, 'ticker' | 'random'> & { readonly onTickFault: (detail: string) => void },
+): CallRegistry {
+  const { onTickFault, ...deps } = parts;
+  return new CallRegistry({ ...deps, ticker: new Ticker(deps.clock, onTickFault), random: Math.random });
 }
