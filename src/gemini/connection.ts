@@ -20,7 +20,8 @@ const AUDIO_TAIL = '","mimeType":"audio/pcm;rate=16000"}}}';
 export interface Wire {
   readonly isOpen: boolean;
   readonly bufferedBytes: number;
-  send(frame: string): void;
+  /** One text frame of ASCII. */
+  sendFrame(frame: Buffer): void;
   close(): void;
   terminate(): void;
 }
@@ -57,7 +58,7 @@ export class GeminiConnection implements LiveConnection {
   sendAudio(samples: Int16Array): boolean {
     return this.#send(({ wire }) => {
       for (let from = 0; from < samples.length; from += MAX_SAMPLES_PER_FRAME) {
-        wire.send(audioFrame(samples.subarray(from, from + MAX_SAMPLES_PER_FRAME)));
+        wire.sendFrame(audioFrame(samples.subarray(from, from + MAX_SAMPLES_PER_FRAME)));
       }
     }, MAX_AUDIO_BACKLOG_BYTES);
   }
@@ -148,9 +149,13 @@ export class GeminiConnection implements LiveConnection {
 
 /**
  * The frame that `session.sendRealtimeInput({ audio })` writes, byte for byte, without the objects on the way: it is
- * written fifty times a second in every call, and costs 0.2 µs like this, 1.9 µs through the SDK (20 ms, Node 24).
+ * written fifty times a second in every call. A buffer, because `ws` masks a buffer and its header into one write.
  */
-export function audioFrame(samples: Int16Array): string {
-  const bytes = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
-  return AUDIO_HEAD + bytes.toString('base64') + AUDIO_TAIL;
+export function audioFrame(samples: Int16Array): Buffer {
+  const base64 = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength).toString('base64');
+  const frame = Buffer.allocUnsafe(AUDIO_HEAD.length + base64.length + AUDIO_TAIL.length);
+  frame.write(AUDIO_HEAD, 0, 'latin1');
+  frame.write(base64, AUDIO_HEAD.length, 'latin1');
+  frame.write(AUDIO_TAIL, AUDIO_HEAD.length + base64.length, 'latin1');
+  return frame;
 }

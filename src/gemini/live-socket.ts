@@ -32,6 +32,8 @@ export interface LiveSocketOptions {
   readonly onRefused: (httpStatus: number) => void;
 }
 
+const AS_TEXT = { binary: false };
+
 export class LiveSocket {
   readonly #url: string;
   readonly #headers: Record<string, string>;
@@ -93,6 +95,11 @@ export class LiveSocket {
     this.#setupSent = true;
     this.#ws?.send(withFields(frame, this.#options.extraSetup));
     for (const message of this.#early.splice(0)) this.#pass(message);
+  }
+
+  /** A text frame after setup, past the SDK. */
+  sendFrame(frame: Buffer): void {
+    this.#ws?.send(frame, AS_TEXT);
   }
 
   get isOpen(): boolean {

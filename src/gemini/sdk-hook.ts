@@ -44,7 +44,7 @@ export function wireOfSession(session: Session): Wire {
     get bufferedBytes() {
       return inner?.bufferedAmount ?? 0;
     },
-    send: (frame) => session.conn.send(frame),
+    sendFrame: (frame) => session.conn.send(frame.toString('latin1')),
     close: () => {
       closed = true;
       session.close();

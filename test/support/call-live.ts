@@ -1,0 +1,236 @@
+/** A Gemini Live that does what a test wrote down: which connections come up, which fail, and what is said on them. */
+import type { Clock, Timer } from '../../src/clock.ts';
+import type {
+  CloseClass,
+  ConnectLive,
+  LiveConnection,
+  LiveEvent,
+  LiveHandlers,
+  ToolResponse,
+} from '../../src/gemini/live-session.ts';
+import type { LiveSetup } from '../../src/gemini/setup.ts';
+import { bytesOf } from './call-audio.ts';
+
+/** One attempt to connect: how it goes, and after how long. `never`: until its deadline. */
+export type Attempt =
+  /** `lostAtOnce`: before anybody could be told that it had come up. */
+  | { readonly kind: 'ready'; readonly afterMs: number; readonly lostAtOnce?: boolean }
+  | { readonly kind: 'fails'; readonly afterMs: number; readonly class: CloseClass }
+  | { readonly kind: 'never' };
+
+export const ready = (afterMs = 250): Attempt => ({ kind: 'ready', afterMs });
+export const stillborn = (afterMs = 250): Attempt => ({ kind: 'ready', afterMs, lostAtOnce: true });
+export const fails = (closeClass: CloseClass, afterMs = 100): Attempt => ({
+  kind: 'fails',
+  afterMs,
+  class: closeClass,
+});
+export const never: Attempt = { kind: 'never' };
+
+export type Sent = { readonly atMs: number } & (
+  | { readonly type: 'audio'; readonly samples: Int16Array }
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'stream-end' }
+  | { readonly type: 'activity'; readonly kind: 'start' | 'end' }
+  | { readonly type: 'tools'; readonly responses: readonly ToolResponse[] }
+);
+
+export interface Speech {
+  /** Times real time. Default 3. */
+  readonly pace?: number;
+  readonly chunkMs?: number;
+  /** False: neither `generationComplete` nor `turnComplete` comes by itself. */
+  readonly ends?: boolean;
+  readonly text?: string;
+}
+
+export class ScriptedConnection implements LiveConnection {
+  readonly setup: LiveSetup;
+  readonly sent: Sent[] = [];
+  readonly bufferedBytes = 0;
+  closedByUs = false;
+  gone = false;
+  /** The socket takes nothing, and nobody has been told yet. */
+  refusing = false;
+  /** When set, `close` throws: a connection that breaks its promise. */
+  throwsAtClose = false;
+  readonly #clock: Clock;
+  readonly #handlers: LiveHandlers;
+  #speaking: Timer[] = [];
+
+  constructor(clock: Clock, setup: LiveSetup, handlers: LiveHandlers) {
+    this.#clock = clock;
+    this.setup = setup;
+    this.#handlers = handlers;
+  }
+
+  sendAudio(samples: Int16Array): boolean {
+    return this.#take({ type: 'audio', samples: Int16Array.from(samples), atMs: this.#clock.now() });
+  }
+  sendText(text: string): boolean {
+    return this.#take({ type: 'text', text, atMs: this.#clock.now() });
+  }
+  sendAudioStreamEnd(): boolean {
+    return this.#take({ type: 'stream-end', atMs: this.#clock.now() });
+  }
+  sendActivity(kind: 'start' | 'end'): boolean {
+    return this.#take({ type: 'activity', kind, atMs: this.#clock.now() });
+  }
+  sendToolResponses(responses: readonly ToolResponse[]): boolean {
+    return this.#take({ type: 'tools', responses, atMs: this.#clock.now() });
+  }
+  close(): void {
+    this.stopSpeaking();
+    this.closedByUs = true;
+    if (this.throwsAtClose) throw new Error('the connection broke its promise');
+  }
+
+  get open(): boolean {
+    return !this.closedByUs && !this.gone;
+  }
+  get texts(): readonly string[] {
+    return this.sent.flatMap((each) => (each.type === 'text' ? [each.text] : []));
+  }
+  get responses(): readonly ToolResponse[] {
+    return this.sent.flatMap((each) => (each.type === 'tools' ? each.responses : []));
+  }
+  /** All audio that was taken, one piece after the other. */
+  get audio(): Int16Array {
+    const pieces = this.sent.flatMap((each) => (each.type === 'audio' ? [each.samples] : []));
+    const all = new Int16Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+    let at = 0;
+    for (const piece of pieces) {
+      all.set(piece, at);
+      at += piece.length;
+    }
+    return all;
+  }
+
+  /** One server message. */
+  say(...events: LiveEvent[]): void {
+    if (this.open) this.#handlers.onEvents(events, this.#clock.now());
+  }
+
+  /** One message of audio. */
+  sayAudio(samples24k: Int16Array): void {
+    this.say({ type: 'audio', bytes: bytesOf(samples24k), sampleRate: 24_000 });
+  }
+
+  /** A turn: audio at a pace, the words with the first of it, the ends of the turn after the last. @returns its length */
+  speak(
+    samples24k: Int16Array,
+    { pace = 3, chunkMs = 100, ends = true, text = 'words' }: Speech = {},
+  ): number {
+    const chunk = chunkMs * 24;
+    let afterMs = 0;
+    for (let at = 0; at < samples24k.length; at += chunk) {
+      const piece = samples24k.slice(at, at + chunk);
+      const first = at === 0;
+      this.#later(afterMs, () => {
+        this.sayAudio(piece);
+        if (first) this.say({ type: 'output-transcript', text });
+      });
+      afterMs += chunkMs / pace;
+    }
+    if (ends) this.#later(afterMs, () => this.completeTurn());
+    return samples24k.length / 24;
+  }
+
+  completeTurn(): void {
+    this.say({ type: 'generation-complete' }, { type: 'turn-complete', reason: null });
+  }
+
+  /** The server noticed the caller: nothing more of the turn comes. */
+  interrupt(): void {
+    this.stopSpeaking();
+    this.say({ type: 'interrupted' });
+  }
+
+  stopSpeaking(): void {
+    for (const timer of this.#speaking.splice(0)) timer.cancel();
+  }
+
+  callTool(name: string, id: string): void {
+    this.say({ type: 'tool-calls', calls: [{ id, name, args: {} }] });
+  }
+
+  lose(closeClass: CloseClass = 'network', code = 1006): void {
+    if (!this.open) return;
+    this.stopSpeaking();
+    this.gone = true;
+    this.#handlers.onClose({ code, reason: 'lost', class: closeClass });
+  }
+
+  #later(ms: number, action: () => void): void {
+    this.#speaking.push(this.#clock.setTimer(ms, action));
+  }
+
+  #take(sent: Sent): boolean {
+    if (!this.open || this.refusing) return false;
+    this.sent.push(sent);
+    return true;
+  }
+}
+
+class ConnectRefused extends Error {
+  readonly closeClass: CloseClass;
+  constructor(closeClass: CloseClass) {
+    super(`refused: ${closeClass}`);
+    this.closeClass = closeClass;
+  }
+}
+
+export class ScriptedLive {
+  readonly connections: ScriptedConnection[] = [];
+  /** Attempts beyond the script. */
+  unexpected = 0;
+  pending = 0;
+  readonly #clock: Clock;
+  readonly #script: Attempt[];
+
+  constructor(clock: Clock, script: readonly Attempt[]) {
+    this.#clock = clock;
+    this.#script = [...script];
+  }
+
+  get unused(): number {
+    return this.#script.length;
+  }
+
+  /** The newest connection. */
+  get now(): ScriptedConnection {
+    const newest = this.connections.at(-1);
+    if (newest === undefined) throw new Error('no connection was made');
+    return newest;
+  }
+
+  readonly connect: ConnectLive = (setup, handlers, { signal, deadlineMs }) =>
+    new Promise((resolve, reject) => {
+      const attempt = this.#script.shift();
+      if (attempt === undefined) {
+        this.unexpected += 1;
+        reject(new ConnectRefused('network'));
+        return;
+      }
+      this.pending += 1;
+      const afterMs = attempt.kind === 'never' ? deadlineMs : Math.min(attempt.afterMs, deadlineMs);
+      const timer = this.#clock.setTimer(afterMs, () => {
+        this.pending -= 1;
+        if (attempt.kind === 'fails') reject(new ConnectRefused(attempt.class));
+        else if (attempt.kind === 'never' || attempt.afterMs > deadlineMs)
+          reject(new ConnectRefused('deadline'));
+        else {
+          const connection = new ScriptedConnection(this.#clock, setup, handlers);
+          this.connections.push(connection);
+          resolve(connection);
+          if (attempt.lostAtOnce) connection.lose();
+        }
+      });
+      signal.addEventListener('abort', () => {
+        if (this.pending === 0) return;
+        timer.cancel();
+        this.pending -= 1;
+        reject(new ConnectRefused('aborted'));
+      });
+    });
+}
