@@ -6,6 +6,7 @@ import { readClips } from './call/clips.ts';
 import type { JournalListener } from './call/journal.ts';
 import type { CallMeters } from './call/meters.ts';
 import { createCallRegistry } from './call/registry.ts';
+import { warmUp } from './call/warm-up.ts';
 import { buildCarriers } from './carriers/registry.ts';
 import type { TwilioSettings } from './carriers/twilio/settings.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -52,6 +53,7 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
   const log = options.log ?? createLog({ level: config.logLevel, secrets });
   const bots = openBots(botsDir, (detail) => log.error({ detail }, 'a changed bot cannot be used'));
 
+  warmUp();
   const model = await openModel(config, clock, log);
   const metrics = createMetrics({ clock, version: versionOfPackage() });
   const gateway = await openGateway(config, {

@@ -15,6 +15,7 @@ const BLOCK = 160;
 
 /** The first half of the symmetric taps; all of them add up to 1. */
 const HALF = halfTaps();
+export const HALF_BAND_TAPS = HALF;
 
 function halfTaps(): Float64Array {
   const taps = Float64Array.from({ length: K }, (_, j) => {

@@ -51,10 +51,21 @@ const HANG_UP_DEADLINE_MS = 5_000;
 /** A socket that takes nothing of what we write for so long has no one behind it. */
 const STUCK_SOCKET_MS = 5_000;
 const STUCK_SOCKET_BYTES = 262_144;
-/** The cushion of silence before a turn follows the line's jitter up to here. */
-const MAX_CUSHION_MS = 300;
+/** The cushion of silence before a turn follows the line's jitter up to here; the lead itself is hardly longer. */
+const MAX_CUSHION_MS = 360;
 /** A line this even needs no cushion. */
 const EVEN_LINE_MS = 15;
+/** Beyond the worst that was seen: a frame of the carrier's, and as much for what was not seen. */
+const CUSHION_MARGIN_MS = 40;
+/** An uneven line that has been watched for less than this may be worse than it looks. */
+const LINE_KNOWN_AFTER_MS = 8_000;
+const UNKNOWN_LINE_CUSHION_MS = 340;
+
+/** Keys that wait for a connection: more than anybody dials. */
+const MAX_UNSENT_KEYS = 64;
+
+/** Listens to a socket that came too late. */
+const NOBODY: StreamSink = { onMessage: () => {}, onClose: () => {} };
 
 type TimerName = IntentTimer | 'leg' | 'session-retry' | 'keys' | 'hang-up';
 
@@ -84,6 +95,9 @@ export class Call implements Ticked {
   #caller: CallerAudio | null = null;
   #conversation: Conversation | null = null;
   #uplinkWanted = false;
+  #legReadyAtMs = 0;
+  /** Keys that were pressed while no connection was there. */
+  #unsentKeys = '';
   #stuckSinceMs: number | null = null;
   #armed = true;
   #ending: EndReason | null = null;
@@ -150,7 +164,7 @@ export class Call implements Ticked {
     });
     this.#leaveTicker = deps.ticker.add(this);
     // The connection is opened now, so that it is ready when the stream starts.
-    this.#session.open();
+    this.#guard('the opening of the session', () => this.#session.open());
   }
 
   /** For lists: what the call is doing, in one word. */
@@ -168,11 +182,8 @@ export class Call implements Ticked {
 
   /** Whether a stream token of this call may open a socket now. */
   get takesStream(): boolean {
-    return (
-      this.#leg.name === 'awaiting' ||
-      this.#leg.name === 'opened' ||
-      (this.#armed && this.#leg.name !== 'ended')
-    );
+    if (this.#ending !== null) return false;
+    return this.awaitsStream || (this.#armed && this.#leg.name !== 'ended');
   }
 
   get awaitsStream(): boolean {
@@ -188,30 +199,37 @@ export class Call implements Ticked {
   attach(socket: StreamSocket): StreamSink {
     this.#epoch += 1;
     const epoch = this.#epoch;
-    const stream = new Stream(epoch, socket, this.adapter.createMediaPort(), {
-      onMedia: (from, event, receivedAtMs) => this.#onMedia(from, event, receivedAtMs),
-      onSocketClosed: (from, code, detail) => this.#onSocketClosed(from, code, detail),
-      onBug: (where, caught) => this.#onBug(where, caught),
-      now: () => this.#deps.clock.now(),
+    let sink: StreamSink = NOBODY;
+    this.#guard('the opening of a stream', () => {
+      // Its token was good, but the call ended while the socket was being accepted.
+      if (this.#ending !== null) return;
+      const stream = new Stream(epoch, socket, this.adapter.createMediaPort(), {
+        onMedia: (from, event, receivedAtMs) => this.#onMedia(from, event, receivedAtMs),
+        onSocketClosed: (from, code, detail) => this.#onSocketClosed(from, code, detail),
+        onBug: (where, caught) => this.#onBug(where, caught),
+        now: () => this.#deps.clock.now(),
+      });
+      sink = stream;
+      this.#streams.set(epoch, stream);
+      this.journal.write({ type: 'stream-opened', epoch });
+      this.#stepLeg({ type: 'socket-opened', epoch });
     });
-    this.#streams.set(epoch, stream);
-    this.journal.write({ type: 'stream-opened', epoch });
-    this.#stepLeg({ type: 'socket-opened', epoch });
-    return stream;
+    if (sink === NOBODY) socket.close(1000, 'the call has ended');
+    return sink;
   }
 
   /** The carrier's own word, by callback, that the call is over. */
   carrierEnded(reason: EndReason): void {
-    this.#stepLeg({ type: 'carrier-ended', reason });
+    this.#guard('the end of the call', () => this.#stepLeg({ type: 'carrier-ended', reason }));
   }
 
   /** Ends the call from our side, now. Idempotent. */
   end(reason: EndReason): void {
-    this.#stepIntent({ type: 'end-asked', reason });
+    this.#guard('the end of the call', () => this.#stepIntent({ type: 'end-asked', reason }));
   }
 
   tick(nowMs: number): void {
-    try {
+    this.#guard('the tick', () => {
       for (const name of this.#timers.due(nowMs)) this.#onTimer(name);
       if (this.#finished || this.#ending !== null) return;
       const stream = this.#stream;
@@ -225,21 +243,24 @@ export class Call implements Ticked {
         }
       }
       if (stream !== null) this.#watchSocket(stream, nowMs);
+      this.#noteDropped();
       this.#tickConversation(nowMs);
-    } catch (caught) {
-      this.#onBug('the tick', caught);
-    }
+    });
   }
 
   #tickConversation(nowMs: number): void {
     const caller = this.#caller;
     const conversation = this.#conversation;
     if (caller === null || conversation === null) return;
-    const worstMs = caller.jitter.worstMs;
-    conversation.playout.setCushion(
-      worstMs <= EVEN_LINE_MS ? 0 : Math.min(MAX_CUSHION_MS, worstMs + EVEN_LINE_MS),
-    );
+    conversation.playout.setCushion(this.#cushionMs(caller.jitter.worstMs, nowMs));
     conversation.tick(nowMs, caller.lastSpeechAtMs);
+  }
+
+  #cushionMs(worstMs: number, nowMs: number): number {
+    if (worstMs <= EVEN_LINE_MS) return 0;
+    const known = nowMs - this.#legReadyAtMs >= LINE_KNOWN_AFTER_MS;
+    const wantedMs = worstMs + CUSHION_MARGIN_MS;
+    return Math.min(MAX_CUSHION_MS, known ? wantedMs : Math.max(wantedMs, UNKNOWN_LINE_CUSHION_MS));
   }
 
   #onTimer(name: TimerName): void {
@@ -355,12 +376,8 @@ export class Call implements Ticked {
     );
     meters.frameLatency('up', clock.now() - receivedAtMs);
     if (change === null) return;
-    const worstMs = caller.jitter.worstMs;
-    conversation.playout.setCushion(
-      worstMs <= EVEN_LINE_MS ? 0 : Math.min(MAX_CUSHION_MS, worstMs + EVEN_LINE_MS),
-    );
     if (this.bot.listening.mode === 'manual') this.#signalActivity(change.type === 'onset' ? 'start' : 'end');
-    conversation.onSpeech(change, receivedAtMs);
+    conversation.onSpeech(change, receivedAtMs, this.#intent.name !== 'apologising');
   }
 
   /** Manual activity: the model hears only what lies between the two signals. */
@@ -379,15 +396,16 @@ export class Call implements Ticked {
   #sendAudio(samples: Int16Array): boolean {
     const connection = this.#session.connection;
     const sent = connection?.sendAudio(samples) ?? false;
-    const ms = samples.length / 16;
-    if (sent) {
-      this.totals.uplinkMs += ms;
-    } else {
-      if (this.totals.uplinkDroppedMs === 0)
-        this.journal.write({ type: 'backpressure', leg: 'model', droppedMs: ms });
-      this.totals.uplinkDroppedMs += ms;
-    }
+    if (sent) this.totals.uplinkMs += samples.length / 16;
     return sent;
+  }
+
+  /** What was held for a connection so long that it had to be given up. */
+  #noteDropped(): void {
+    const droppedMs = this.#uplink?.droppedMs ?? 0;
+    if (droppedMs > 0 && this.totals.uplinkDroppedMs === 0)
+      this.journal.write({ type: 'backpressure', leg: 'model', droppedMs });
+    this.totals.uplinkDroppedMs = droppedMs;
   }
 
   #onKey(digit: string, nowMs: number): void {
@@ -402,8 +420,12 @@ export class Call implements Ticked {
   }
 
   #sendKeys(keys: string): void {
-    if (keys !== '')
-      this.#session.connection?.sendText(`The caller pressed these keys on the telephone: ${keys}`);
+    if (keys === '') return;
+    this.#conversation?.onKeys(this.#deps.clock.now());
+    const text = `The caller pressed these keys on the telephone: ${keys}`;
+    // Nobody presses them twice: what no connection takes is told to the next one.
+    if (this.#session.connection?.sendText(text) !== true)
+      this.#unsentKeys = (this.#unsentKeys + keys).slice(-MAX_UNSENT_KEYS);
   }
 
   #onModelEvent(event: LiveEvent, receivedAtMs: number): void {
@@ -454,6 +476,9 @@ export class Call implements Ticked {
   #onSessionReady(first: boolean): void {
     this.#stepIntent({ type: 'session-ready' });
     if (!first && this.#uplinkWanted) this.#openUplink();
+    const keys = this.#unsentKeys;
+    this.#unsentKeys = '';
+    this.#sendKeys(keys);
   }
 
   #onSessionInterrupted(): void {
@@ -476,6 +501,12 @@ export class Call implements Ticked {
   #onUnusable(stream: Stream, closeCode: number, detail: string): void {
     this.#streamEnded(stream, 'unusable', detail);
     stream.close(closeCode, detail.slice(0, 100));
+    // One that was to take the leg over fails alone: the call has, or just had, a stream that works.
+    if (this.#format !== null && stream !== this.#stream) {
+      this.#streams.delete(stream.epoch);
+      this.#stepLeg({ type: 'socket-closed', epoch: stream.epoch, detail });
+      return;
+    }
     this.#stepLeg({ type: 'carrier-ended', reason: { who: 'carrier', how: 'error', detail } });
   }
 
@@ -540,12 +571,14 @@ export class Call implements Ticked {
     const stream = this.#streams.get(epoch) ?? null;
     this.#stream = stream;
     if (stream === null) return;
-    stream.lastMessageAtMs = this.#deps.clock.now();
+    const nowMs = this.#deps.clock.now();
+    stream.lastMessageAtMs = nowMs;
+    this.#legReadyAtMs = nowMs;
     if (replaced) {
       this.journal.write({ type: 'stream-replaced', epoch });
       this.#caller?.restart();
     }
-    this.#conversation?.playout.attach(stream, this.#deps.clock.now());
+    this.#conversation?.playout.attach(stream, nowMs);
     if (!replaced) this.#stepIntent({ type: 'leg-ready' });
   }
 
@@ -604,25 +637,27 @@ export class Call implements Ticked {
     const { clock } = this.#deps;
     this.#timers.clear();
     this.#uplink?.close();
-    this.#session.close();
+    this.#letGo('the session', () => this.#session.close());
     const carrierHasGone = reason.who === 'caller' || reason.who === 'carrier' || this.#leg.name === 'ended';
     if (carrierHasGone || this.adapter.capabilities.hangup !== 'api' || this.#leg.name === 'awaiting') {
       if (!carrierHasGone && this.adapter.capabilities.hangup === 'media')
-        this.#stream?.command({ type: 'hangup' });
+        this.#letGo('the line', () => this.#stream?.command({ type: 'hangup' }));
       this.#finish();
       return;
     }
     this.#timers.arm('hang-up', clock.now() + HANG_UP_DEADLINE_MS);
-    this.adapter.control.hangup(this.incoming.callId).then(
-      (result) => {
-        if (!this.#finished) this.journal.write({ type: 'hang-up-asked', result });
-        this.#finish();
-      },
-      (caught: unknown) => {
-        if (!this.#finished) this.journal.write({ type: 'hang-up-asked', result: messageOf(caught) });
-        this.#finish();
-      },
-    );
+    void this.#askHangUp();
+  }
+
+  async #askHangUp(): Promise<void> {
+    let result: string;
+    try {
+      result = await this.adapter.control.hangup(this.incoming.callId);
+    } catch (caught) {
+      result = messageOf(caught);
+    }
+    if (!this.#finished) this.journal.write({ type: 'hang-up-asked', result });
+    this.#finish();
   }
 
   #finish(): void {
@@ -631,9 +666,10 @@ export class Call implements Ticked {
     const nowMs = this.#deps.clock.now();
     this.#timers.clear();
     this.#leaveTicker();
-    this.#conversation?.finish(nowMs);
-    this.#caller?.dispose();
-    for (const stream of this.#streams.values()) stream.close(1000, 'the call has ended');
+    this.#letGo('the last account', () => this.#conversation?.finish(nowMs));
+    this.#letGo('the speech tracker', () => this.#caller?.dispose());
+    for (const stream of this.#streams.values())
+      this.#letGo('a stream', () => stream.close(1000, 'the call has ended'));
     this.#streams.clear();
     this.#stream = null;
     this.totals.durationMs = nowMs - this.#startedAtMs;
@@ -646,11 +682,27 @@ export class Call implements Ticked {
   #onBug(where: string, caught: unknown): void {
     if (this.#finished) return;
     this.journal.write({ type: 'bug', where, detail: messageOf(caught) });
-    const reason: EndReason = { who: 'gateway', how: 'crashed', detail: `a fault of ours in ${where}` };
-    try {
-      this.#onEnd(reason);
-    } catch {
+    if (this.#ending !== null) {
       this.#finish();
+      return;
+    }
+    this.#onEnd({ who: 'gateway', how: 'crashed', detail: `a fault of ours in ${where}` });
+  }
+
+  #guard(where: string, action: () => void): void {
+    try {
+      action();
+    } catch (caught) {
+      this.#onBug(where, caught);
+    }
+  }
+
+  /** One part of the teardown; when it fails, the others are done all the same. */
+  #letGo(what: string, action: () => void): void {
+    try {
+      action();
+    } catch (caught) {
+      this.journal.write({ type: 'bug', where: `letting go of ${what}`, detail: messageOf(caught) });
     }
   }
 }

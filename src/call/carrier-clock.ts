@@ -20,8 +20,10 @@ export class CarrierClock {
   #runStart = 0;
   #runEnd = 0;
   readonly #lags: number[] = [];
-  /** The newest lags of the current run alone. */
-  #runLags: number[] = [];
+  /** How many of the newest lags are of the current run. */
+  #runLags = 0;
+  /** The carrier is silent because we made it so, or have not begun. */
+  #silenced = true;
   #slipMs = 0;
 
   constructor(sampleRate: number) {
@@ -33,13 +35,18 @@ export class CarrierClock {
     return this.#runStartMs + this.#slipMs + (this.#runEnd - this.#runStart) / this.#samplesPerMs;
   }
 
-  /** Audio of the positions [from, to) was written. @returns ms that the carrier had been without audio, 0 in a run */
+  /**
+   * Audio of the positions [from, to) was written.
+   * @returns ms that the carrier had been without audio; 0 in a run and after a clear
+   */
   wrote(from: number, to: number, nowMs: number): number {
     const dryMs = nowMs - this.endMs;
     const inRun = dryMs <= 0 && from === this.#runEnd && this.#runEnd > this.#runStart;
+    const ranDry = !inRun && !this.#silenced;
     if (!inRun) this.#startRun(from, nowMs);
     this.#runEnd = to;
-    return inRun ? 0 : Math.max(0, dryMs);
+    this.#silenced = false;
+    return ranDry ? Math.max(0, dryMs) : 0;
   }
 
   /** The position the caller hears when a message written at `nowMs` arrives. */
@@ -54,22 +61,25 @@ export class CarrierClock {
    */
   echoed(position: number, nowMs: number): number {
     if (position <= this.#runStart || position > this.#runEnd) return 0;
-    const lag = nowMs - this.#runStartMs - (position - this.#runStart) / this.#samplesPerMs;
-    this.#lags.push(lag);
-    if (this.#lags.length > KEPT_LAGS) this.#lags.shift();
-    this.#runLags.push(lag);
-    if (this.#runLags.length > MARKS_OF_A_SLIP) this.#runLags.shift();
+    const lags = this.#lags;
+    lags.push(nowMs - this.#runStartMs - this.#slipMs - (position - this.#runStart) / this.#samplesPerMs);
+    if (lags.length > KEPT_LAGS) lags.shift();
+    this.#runLags += 1;
     const usualMs = this.roundTripMs;
-    if (usualMs === null || this.#runLags.length < MARKS_OF_A_SLIP) return 0;
-    const grownMs = Math.min(...this.#runLags) - usualMs - this.#slipMs;
+    if (usualMs === null || this.#runLags < MARKS_OF_A_SLIP) return 0;
+    const grownMs = Math.min(...lags.slice(-MARKS_OF_A_SLIP)) - usualMs;
     if (grownMs <= JITTER_MS) return 0;
     this.#slipMs += grownMs;
+    // They were late because the carrier was: they say nothing against the line.
+    for (let i = 1; i <= MARKS_OF_A_SLIP; i++)
+      lags.push((lags.splice(-MARKS_OF_A_SLIP, 1)[0] as number) - grownMs);
     return grownMs;
   }
 
   /** The buffer was emptied: the next audio starts a run. */
   cleared(nowMs: number): void {
     this.#startRun(this.positionAt(nowMs), nowMs);
+    this.#silenced = true;
   }
 
   /**
@@ -86,7 +96,7 @@ export class CarrierClock {
     this.#runStartMs = nowMs;
     this.#runStart = position;
     this.#runEnd = position;
-    this.#runLags = [];
+    this.#runLags = 0;
     this.#slipMs = 0;
   }
 }

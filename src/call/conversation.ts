@@ -60,8 +60,9 @@ export class Conversation {
 
   /** Playout is stopped on suspicion since then. */
   #suspectedAtMs: number | null = null;
-  /** Speech began then and is not yet believed. */
+  /** The speech that may be interrupting the bot began then; null when none was seen. */
   #onsetAtMs: number | null = null;
+  #callerSpeaking = false;
   /** When the caller was last heard to really speak; null before. */
   #spokeAtMs: number | null = null;
   #verdictAtMs: number | null = null;
@@ -115,7 +116,8 @@ export class Conversation {
 
   /** The bot has said something since the caller last spoke: the goodbye of a call that is to be hung up. */
   get botHasAnswered(): boolean {
-    return this.#gate.turn > 0 && (this.#gate.open || this.#answeredSinceCaller);
+    const speaking = this.#gate.open && !this.#gate.discarding;
+    return this.#gate.turn > 0 && (speaking || this.#answeredSinceCaller);
   }
 
   /** A second trigger went out, or the clip was played: a greeting may come that nobody needs any more. */
@@ -136,6 +138,8 @@ export class Conversation {
 
   /** Plays a recorded clip, as a turn of our own. */
   playClip(bytes24k: Uint8Array, text: string, nowMs: number): void {
+    // What was stopped on suspicion is given up, lest the clip be given up with it.
+    if (this.#suspectedAtMs !== null) this.#believe(nowMs);
     const turn = this.#gate.clip();
     this.#answeredSinceCaller = true;
     this.#turnReadAtMs = nowMs;
@@ -158,6 +162,7 @@ export class Conversation {
         this.#onWords(event.text, receivedAtMs);
         break;
       case 'input-transcript':
+        this.#callerActed(receivedAtMs);
         this.#journal.write({
           type: 'transcript',
           speaker: 'caller',
@@ -183,8 +188,14 @@ export class Conversation {
     }
   }
 
-  /** The speech tracker noticed something. */
-  onSpeech(change: SpeechChange, nowMs: number): void {
+  /** The caller said something without a word: keys were pressed, and the model is told of them. */
+  onKeys(nowMs: number): void {
+    this.#callerActed(nowMs);
+    this.#answeredSinceCaller = false;
+  }
+
+  /** The speech tracker noticed something. `mayInterrupt`: not while the last words of a call are played. */
+  onSpeech(change: SpeechChange, nowMs: number, mayInterrupt: boolean): void {
     if (change.type === 'onset') {
       this.#totals.utterances += 1;
       this.#journal.write({
@@ -193,10 +204,10 @@ export class Conversation {
         levelDbov: change.levelDbov,
       });
       this.#onsetAtMs = change.onsetAtMs;
+      this.#callerSpeaking = true;
       this.#host.onCallerOnset();
-      if (this.#policy.bargeIn && this.#policy.tracker && this.#playout.unplayedMs(nowMs) > NEGLIGIBLE_MS) {
-        this.#suspect(change.onsetAtMs, nowMs);
-      }
+      const stops = mayInterrupt && this.#policy.bargeIn && this.#policy.tracker;
+      if (stops && this.#playout.unplayedMs(nowMs) > NEGLIGIBLE_MS) this.#suspect(change.onsetAtMs, nowMs);
       this.#verdictAtMs = nowMs + VERDICT_MS;
       return;
     }
@@ -206,6 +217,7 @@ export class Conversation {
       durationMs: change.durationMs,
     });
     this.#lastSpeechAtMs = change.lastSpeechAtMs;
+    this.#callerSpeaking = false;
   }
 
   /** Every 20 ms. `lastSpeechAtMs`: when the last frame with speech arrived. */
@@ -284,6 +296,8 @@ export class Conversation {
     // A new answer never queues behind an old one that the caller has spoken over.
     if (spokenOver && this.#policy.bargeIn) this.#stop('new-answer', this.#onsetAtMs, receivedAtMs);
     this.#spokeAtMs = null;
+    // Speech that was over when the turn began does not interrupt it.
+    if (!this.#callerSpeaking) this.#onsetAtMs = null;
     this.#answeredSinceCaller = true;
     this.#turnReadAtMs = receivedAtMs;
     this.#beginTurn(this.#gate.turn);
@@ -295,6 +309,12 @@ export class Conversation {
     if (this.#clock.now() > this.#surplusUntilMs) return false;
     this.#surplusGreetings -= 1;
     return true;
+  }
+
+  /** What comes now answers the caller: it is no surplus greeting, not even when one that is dropped was never ended. */
+  #callerActed(nowMs: number): void {
+    this.#surplusGreetings = 0;
+    if (this.#droppingTurn && this.#gate.generating && !this.#gate.discarding) this.#gate.cut(nowMs);
   }
 
   #beginTurn(turn: number): void {
@@ -371,7 +391,7 @@ export class Conversation {
   #believe(nowMs: number): void {
     this.#verdictAtMs = null;
     this.#spokeAtMs = nowMs;
-    this.#surplusGreetings = 0;
+    this.#callerActed(nowMs);
     if (this.#suspectedAtMs !== null) {
       this.#suspectedAtMs = null;
       const { heardTo } = this.#playout.drop(nowMs);

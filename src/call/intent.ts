@@ -117,6 +117,11 @@ function apologise(legReady: boolean, detail: string): IntentStep {
 }
 
 function farewell(legReady: boolean, clip: ClipName, reason: EndReason): IntentStep {
+  return lastWords(legReady, reason, [{ type: 'play-clip', clip }]);
+}
+
+/** What is still to be heard is heard, and then the call ends, whatever the caller says. */
+function lastWords(legReady: boolean, reason: EndReason, clip: readonly IntentEffect[]): IntentStep {
   const effects: IntentEffect[] = [
     { type: 'cancel', timer: 'greeting' },
     { type: 'cancel', timer: 'caller' },
@@ -125,7 +130,7 @@ function farewell(legReady: boolean, clip: ClipName, reason: EndReason): IntentS
   ];
   if (legReady) {
     effects.push(
-      { type: 'play-clip', clip },
+      ...clip,
       { type: 'watch-playout' },
       { type: 'arm', timer: 'clip', delayMs: CLIP_DEADLINE_MS },
     );
@@ -167,7 +172,8 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
     'caller-onset': stay,
     'caller-spoke': stay,
     'bot-audible': stay,
-    'hang-up-asked': (state, event) => hangUp(state.policy, event),
+    // Nobody has been spoken to yet; and without a line nothing would ever be reported as played out.
+    'hang-up-asked': stay,
     'playout-drained': stay,
     timer: (state, { timer }) =>
       timer === 'limit' ? farewell(state.legReady, 'goodbye', LIMIT) : stay(state),
@@ -206,14 +212,18 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
   greeting: {
     'leg-ready': stay,
     // The session was replaced while the greeting was due: the new one has not been asked yet, and nothing was heard.
-    'session-ready': (state) => [
-      state,
-      [
-        { type: 'trigger-greeting', attempt: state.attempt },
-        { type: 'open-uplink' },
-        { type: 'arm', timer: 'greeting', delayMs: GREETING_WAIT_MS },
-      ],
-    ],
+    // It may know of the first asking all the same, so that this one counts as the second; after that comes the clip.
+    'session-ready': (state) =>
+      state.attempt === 2
+        ? [state, [{ type: 'open-uplink' }]]
+        : [
+            { ...state, attempt: 2 },
+            [
+              { type: 'trigger-greeting', attempt: 2 },
+              { type: 'open-uplink' },
+              { type: 'arm', timer: 'greeting', delayMs: GREETING_WAIT_MS },
+            ],
+          ],
     'session-failed': (_state, { detail }) => apologise(true, detail),
     'caller-onset': stay,
     // The caller spoke first; the model answers that, and a greeting now would come on top.
@@ -260,8 +270,8 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
   'hanging-up': {
     'leg-ready': stay,
     'session-ready': (state) => [state, [{ type: 'open-uplink' }]],
-    // The goodbye was said or will not be: nothing is left to apologise for.
-    'session-failed': (state) => (state.phase === 'awaiting-goodbye' ? playOut(state) : stay(state)),
+    // The goodbye was said or will not be: nothing is left to apologise for. But nobody would answer the caller either.
+    'session-failed': (state) => lastWords(true, state.reason, []),
     'caller-onset': (state) =>
       state.phase === 'grace'
         ? [state, [{ type: 'arm', timer: 'grace', delayMs: HANG_UP_GRACE_MS }]]
@@ -291,6 +301,7 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
   },
   apologising: {
     'leg-ready': (state) => {
+      if (state.legReady) return stay(state);
       const clip: ClipName = state.reason.how === 'limit' ? 'goodbye' : 'apology';
       return farewell(true, clip, state.reason);
     },

@@ -133,7 +133,8 @@ const table: Table<LegState, LegEvent, LegEffect> = {
     'stream-stopped': (state, { epoch }) => {
       if (epoch !== state.epoch) return stay(state);
       // A second socket is on its way: the carrier moved the stream rather than ending the call.
-      if (state.pendingEpoch !== null) return [{ ...state, name: 'lost' }, [{ type: 'leg-paused' }]];
+      if (state.pendingEpoch !== null)
+        return [{ ...state, name: 'lost' }, [{ type: 'leg-paused' }, close(epoch, 1000, 'stopped')]];
       return end(CALLER_HUNG_UP, close(epoch, 1000, 'stopped'));
     },
     'socket-closed': (state, { epoch }, nowMs) => {

@@ -83,6 +83,8 @@ export class Playout {
 
   #markNumber = 0;
   #markedTo = 0;
+  /** Up to where the port knows of the ends of turns. */
+  #endedTo = 0;
   #pendingMarks: { readonly number: number; readonly position: number }[] = [];
   #watchingDrain = false;
   #marksSent = 0;
@@ -160,6 +162,7 @@ export class Playout {
   detach(nowMs: number): void {
     this.#port = null;
     this.#rewind(nowMs);
+    this.#clock.cleared(nowMs);
     this.#newGeneration();
   }
 
@@ -216,8 +219,7 @@ export class Playout {
     this.#paused = false;
     const from = Math.max(this.#queue.start, this.#sent - Math.round(backMs * this.#samplesPerMs));
     const replayedMs = (this.#sent - from) / this.#samplesPerMs;
-    this.#sent = from;
-    this.#markedTo = from;
+    this.#goBackTo(from);
     this.#write(nowMs);
     return replayedMs;
   }
@@ -233,7 +235,9 @@ export class Playout {
     const droppedMs = (this.#queue.end - heardTo) / this.#samplesPerMs;
     this.#sent = this.#queue.end;
     this.#heard = this.#sent;
+    this.#heardByMark = this.#sent;
     this.#markedTo = this.#sent;
+    this.#endedTo = this.#sent;
     this.#queue.forgetBefore(this.#sent);
     this.#turnOpen = false;
     return { heardTo, droppedMs };
@@ -292,18 +296,17 @@ export class Playout {
       const aheadMs = Math.max(0, this.#clock.endMs - nowMs);
       const room = Math.floor((this.#leadMs - aheadMs) * this.#samplesPerMs);
       let take = Math.min(packet, waiting, Math.max(room, aheadMs === 0 ? unit : 0));
-      // Whole packets, but for the tail of a turn and for a carrier that is about to run dry.
+      // Whole packets, but for the tail of a turn and for a carrier that is about to run dry or short of its cushion.
       if (take < packet && !(take === waiting && !this.#turnOpen)) {
-        if (aheadMs >= packetMs * 2) break;
-        if (this.#turnOpen) take -= take % unit;
+        if (aheadMs >= Math.max(packetMs * 2, this.#cushionMs)) break;
+        take -= take % unit;
       }
       if (take <= 0 || port.bufferedBytes > MAX_BUFFERED_BYTES) break;
       if (!this.#writePacket(port, this.#sent, this.#sent + take, nowMs)) return;
     }
-    if (!this.#turnOpen && this.#sent === this.#queue.end && this.#markedTo < this.#sent) {
-      port.endOfTurn();
-      this.#mark(port);
-    }
+    if (this.#turnOpen || this.#sent < this.#queue.end) return;
+    if (this.#endedTo < this.#sent && port.endOfTurn()) this.#endedTo = this.#sent;
+    if (this.#markedTo < this.#sent) this.#mark(port);
   }
 
   #writePacket(port: PlayoutPort, from: number, to: number, nowMs: number): boolean {
@@ -324,7 +327,9 @@ export class Playout {
       turn.audible = true;
       this.#listener.onAudible(turn.turn, padMs);
     }
-    if ((to - this.#markedTo) / this.#samplesPerMs >= MARK_EVERY_MS) this.#mark(port);
+    // The mark of a tail comes behind the end of the turn: only then has the port let go of the last sample.
+    const isTail = to === this.#queue.end && !this.#turnOpen;
+    if (!isTail && (to - this.#markedTo) / this.#samplesPerMs >= MARK_EVERY_MS) this.#mark(port);
     this.#queue.forgetBefore(this.#sent - KEPT_SENT_MS * this.#samplesPerMs);
     return true;
   }
@@ -334,11 +339,14 @@ export class Playout {
     const readyMs = (this.#queue.end - from) / this.#samplesPerMs;
     const unitMs = this.#limits.exactFrameMs ?? TICK_MS;
     const padMs = Math.ceil(Math.max(0, this.#cushionMs - readyMs) / unitMs) * unitMs;
-    if (padMs === 0) return 0;
-    const silence = new Uint8Array(padMs * this.#samplesPerMs * this.#codec.bytesPerSample).fill(
-      this.#codec.silence,
-    );
-    return port.audio(silence) ? padMs : 0;
+    let paddedMs = 0;
+    while (paddedMs < padMs) {
+      const ms = Math.min(padMs - paddedMs, this.#limits.exactFrameMs ?? this.#limits.packetMs);
+      const bytes = ms * this.#samplesPerMs * this.#codec.bytesPerSample;
+      if (!port.audio(new Uint8Array(bytes).fill(this.#codec.silence))) break;
+      paddedMs += ms;
+    }
+    return paddedMs;
   }
 
   #turnAt(position: number): TurnRange | undefined {
@@ -366,9 +374,14 @@ export class Playout {
   #rewind(nowMs: number): number {
     const heard = this.#heardNow(nowMs);
     this.#heard = heard;
-    this.#sent = Math.max(this.#queue.start, heard);
-    this.#markedTo = this.#sent;
+    this.#goBackTo(Math.max(this.#queue.start, heard));
     return heard;
+  }
+
+  #goBackTo(position: number): void {
+    this.#sent = position;
+    this.#markedTo = position;
+    this.#endedTo = Math.min(this.#endedTo, position);
   }
 
   #newGeneration(): void {

@@ -4,7 +4,13 @@
  */
 import type { Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
-import type { CloseClass, ConnectLive, LiveConnection, LiveEvent } from '../gemini/live-session.ts';
+import type {
+  CloseClass,
+  ConnectLive,
+  LiveClose,
+  LiveConnection,
+  LiveEvent,
+} from '../gemini/live-session.ts';
 import type { LiveSetup } from '../gemini/setup.ts';
 import type { Journal } from './journal.ts';
 import {
@@ -142,24 +148,15 @@ export class SessionLink {
     this.#journal.write({ type: 'session-connecting', epoch, attempt });
     const setup = this.#setup();
     const handle = resume ? this.#handle : null;
+    /** It was lost before we were told that it had come up. */
+    let stillborn: LiveClose | null = null;
     this.#connectLive(
       setup.resumption === null ? setup : { ...setup, resumption: { handle } },
       {
         onEvents: (events, receivedAtMs) => this.#onEvents(epoch, events, receivedAtMs),
         onClose: (close) => {
-          const detail = close.reason || 'no reason given';
-          this.#guard('the end of a connection', () => {
-            if (!this.#isCurrent(epoch)) return;
-            this.#journal.write({
-              type: 'session-lost',
-              epoch,
-              code: close.code,
-              class: close.class,
-              detail,
-            });
-            if (close.class === 'handle-refused') this.#handle = null;
-            this.#step({ type: 'lost', epoch, class: close.class, detail, random: this.#random() });
-          });
+          if (this.#state.name === 'connecting' && this.#state.epoch === epoch) stillborn = close;
+          else this.#guard('the end of a connection', () => this.#onLost(epoch, close));
         },
       },
       { signal: abort.signal, deadlineMs },
@@ -176,6 +173,7 @@ export class SessionLink {
           const dropped = connection.dropped ?? [];
           if (dropped.length > 0) this.#journal.write({ type: 'setup-reduced', dropped });
           this.#step({ type: 'connected', epoch });
+          if (stillborn !== null) this.#onLost(epoch, stillborn);
         }),
       (caught: unknown) =>
         this.#guard('a failed connection', () => {
@@ -200,6 +198,14 @@ export class SessionLink {
         }
       }
     });
+  }
+
+  #onLost(epoch: number, close: LiveClose): void {
+    if (!this.#isCurrent(epoch)) return;
+    const detail = close.reason || 'no reason given';
+    this.#journal.write({ type: 'session-lost', epoch, code: close.code, class: close.class, detail });
+    if (close.class === 'handle-refused') this.#handle = null;
+    this.#step({ type: 'lost', epoch, class: close.class, detail, random: this.#random() });
   }
 
   #isCurrent(epoch: number): boolean {

@@ -11,6 +11,8 @@ import { type Step, stay, stepper, type Table } from './machine.ts';
 export const CONNECT_DEADLINE_MS = 8_000;
 const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 4_000;
+/** A connection that breaks sooner than this has repaired nothing: the outage it was to end goes on. */
+const STEADY_MS = 5_000;
 
 export interface SessionPolicy {
   /** From the first failure to giving up. */
@@ -34,7 +36,14 @@ export type SessionState =
       readonly outage: Outage;
       readonly resume: boolean;
     }
-  | { readonly name: 'ready'; readonly policy: SessionPolicy; readonly epoch: number }
+  | {
+      readonly name: 'ready';
+      readonly policy: SessionPolicy;
+      readonly epoch: number;
+      readonly readyAtMs: number;
+      /** What this connection came up to end. */
+      readonly outage: Outage;
+    }
   | {
       readonly name: 'waiting';
       readonly policy: SessionPolicy;
@@ -130,6 +139,17 @@ function retryOrGiveUp(
   return [{ name: 'waiting', policy, epoch, outage, resume }, [{ type: 'arm-retry', dueMs }]];
 }
 
+function attemptFailed(
+  state: Extract<SessionState, { name: 'connecting' }>,
+  event: Extract<SessionEvent, { type: 'connect-failed' | 'lost' }>,
+  nowMs: number,
+): Step<SessionState, SessionEffect> {
+  if (event.epoch !== state.epoch) return stay(state);
+  // A handle that was refused is dead: the next attempt starts afresh.
+  const resume = state.resume && event.class !== 'handle-refused';
+  return retryOrGiveUp(state.policy, state.epoch, state.outage, resume, event, nowMs);
+}
+
 const CLOSED: SessionState = { name: 'closed' };
 
 const table: Table<SessionState, SessionEvent, SessionEffect> = {
@@ -144,26 +164,16 @@ const table: Table<SessionState, SessionEvent, SessionEffect> = {
   },
   connecting: {
     open: stay,
-    connected: (state, { epoch }) =>
+    connected: (state, { epoch }, nowMs) =>
       epoch === state.epoch
         ? [
-            { name: 'ready', policy: state.policy, epoch },
+            { name: 'ready', policy: state.policy, epoch, readyAtMs: nowMs, outage: state.outage },
             [{ type: 'session-ready', epoch, first: state.outage.first }],
           ]
         : stay(state),
-    'connect-failed': (state, event, nowMs) =>
-      event.epoch === state.epoch
-        ? retryOrGiveUp(
-            state.policy,
-            state.epoch,
-            state.outage,
-            // A handle that was refused is dead: the next attempt starts afresh.
-            state.resume && event.class !== 'handle-refused',
-            event,
-            nowMs,
-          )
-        : stay(state),
-    lost: stay,
+    'connect-failed': attemptFailed,
+    // Gone before the word of its being there had come: no different from one that never was.
+    lost: attemptFailed,
     'retry-due': stay,
     close: (state) => [CLOSED, [{ type: 'abort-connect', epoch: state.epoch }]],
   },
@@ -172,17 +182,13 @@ const table: Table<SessionState, SessionEvent, SessionEffect> = {
     connected: stay,
     'connect-failed': stay,
     lost: (state, event, nowMs) => {
-      if (event.epoch !== state.epoch) return stay(state);
-      if (isFatal(event.class)) {
-        return [{ name: 'given-up' }, [{ type: 'session-failed', class: event.class, detail: event.detail }]];
-      }
-      const [next, effects] = connect(
-        state.policy,
-        state.epoch + 1,
-        { sinceMs: nowMs, attempt: 1, first: false },
-        true,
-        nowMs,
-      );
+      const { policy, epoch } = state;
+      if (event.epoch !== epoch) return stay(state);
+      const resume = event.class !== 'handle-refused';
+      const steady = nowMs - state.readyAtMs >= STEADY_MS && !isFatal(event.class);
+      const [next, effects] = steady
+        ? connect(policy, epoch + 1, { sinceMs: nowMs, attempt: 1, first: false }, resume, nowMs)
+        : retryOrGiveUp(policy, epoch, { ...state.outage, first: false }, resume, event, nowMs);
       return [next, [{ type: 'session-interrupted' }, ...effects]];
     },
     'retry-due': stay,

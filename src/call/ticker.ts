@@ -14,12 +14,20 @@ export interface Ticked {
   tick(nowMs: number): void;
 }
 
+/** One membership. */
+interface Seat {
+  readonly member: Ticked;
+}
+
 export class Ticker {
   readonly #clock: Clock;
   readonly #onFault: (detail: string) => void;
-  readonly #slots: Ticked[][] = Array.from({ length: SLOTS }, () => []);
+  /** Sets, because members leave and join while their slot is served: none may be served twice for it, or after it left. */
+  readonly #slots: Set<Seat>[] = Array.from({ length: SLOTS }, () => new Set());
   #members = 0;
   #timer: Timer | null = null;
+  /** While it runs, the slots' service arms the next timer itself. */
+  #serving = false;
   /** Number of the next slot to serve, counted since `#originMs`. */
   #nextSlot = 0;
   #originMs = 0;
@@ -31,14 +39,13 @@ export class Ticker {
 
   /** Serves `member` from the next tick on, in the emptiest slot, until the returned function is called. */
   add(member: Ticked): () => void {
-    const slot = this.#slots.reduce((least, each) => (each.length < least.length ? each : least));
-    slot.push(member);
+    const slot = this.#slots.reduce((least, each) => (each.size < least.size ? each : least));
+    const seat: Seat = { member };
+    slot.add(seat);
     this.#members += 1;
-    if (this.#timer === null) this.#start();
+    if (this.#timer === null && !this.#serving) this.#start();
     return () => {
-      const index = slot.indexOf(member);
-      if (index === -1) return;
-      slot.splice(index, 1);
+      if (!slot.delete(seat)) return;
       this.#members -= 1;
       if (this.#members === 0) this.#stop();
     };
@@ -61,28 +68,26 @@ export class Ticker {
 
   #arm(): void {
     // Deadlines are absolute: a late timer does not push the following ones back.
-    while (this.#slots[this.#nextSlot % SLOTS]?.length === 0) this.#nextSlot += 1;
+    while (this.#slots[this.#nextSlot % SLOTS]?.size === 0) this.#nextSlot += 1;
     const dueMs = this.#originMs + this.#nextSlot * SLOT_MS;
     this.#timer = this.#clock.setTimer(Math.max(0, dueMs - this.#clock.now()), this.#onTimer);
   }
 
   readonly #onTimer = (): void => {
-    const nowMs = this.#clock.now();
-    const dueSlot = Math.floor((nowMs - this.#originMs) / SLOT_MS);
+    this.#serving = true;
+    this.#timer = null;
+    const dueSlot = Math.floor((this.#clock.now() - this.#originMs) / SLOT_MS);
     // After a stall of more than a period every slot is served once; what was missed is not made up.
     let slot = Math.max(this.#nextSlot, dueSlot - SLOTS + 1);
-    for (; slot <= dueSlot; slot++) this.#serve(this.#slots[slot % SLOTS] as Ticked[]);
-    this.#nextSlot = Math.max(slot, this.#nextSlot);
+    for (; slot <= dueSlot; slot++) this.#serve(this.#slots[slot % SLOTS] as Set<Seat>);
+    this.#nextSlot = slot;
+    this.#serving = false;
     if (this.#members > 0) this.#arm();
-    else this.#timer = null;
   };
 
-  #serve(slot: Ticked[]): void {
+  #serve(slot: Set<Seat>): void {
     const nowMs = this.#clock.now();
-    // Backwards, because a member may leave while it is served.
-    for (let i = slot.length - 1; i >= 0; i--) {
-      const member = slot[i];
-      if (member === undefined) continue;
+    for (const { member } of slot) {
       try {
         member.tick(nowMs);
       } catch (caught) {

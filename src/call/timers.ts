@@ -18,16 +18,21 @@ export class Timers<Name extends string> {
     this.#nextMs = Number.POSITIVE_INFINITY;
   }
 
-  /** The names that are due, earliest first; each is disarmed before it is handed out. */
-  due(nowMs: number): readonly Name[] {
-    if (nowMs < this.#nextMs) return NONE as readonly Name[];
-    const names = [...this.#dueMs]
-      .filter(([, dueMs]) => dueMs <= nowMs)
-      .sort((a, b) => a[1] - b[1])
-      .map(([name]) => name);
-    for (const name of names) this.#dueMs.delete(name);
-    this.#findNext();
-    return names;
+  /**
+   * The names that are due, earliest first; each is disarmed before it is handed out. What the one before has cancelled
+   * or armed anew is not handed out any more.
+   */
+  due(nowMs: number): Iterable<Name> {
+    return nowMs < this.#nextMs ? (NONE as readonly Name[]) : this.#takeDue(nowMs);
+  }
+
+  *#takeDue(nowMs: number): Generator<Name> {
+    const due = [...this.#dueMs].filter(([, dueMs]) => dueMs <= nowMs).sort((a, b) => a[1] - b[1]);
+    for (const [name, dueMs] of due) {
+      if (this.#dueMs.get(name) !== dueMs) continue;
+      this.cancel(name);
+      yield name;
+    }
   }
 
   #findNext(): void {

@@ -41,6 +41,8 @@ export class TurnGate {
     if (this.#discardUntilMs !== null) {
       if (nowMs < this.#discardUntilMs) return { play: false, opened: false };
       this.#discardUntilMs = null;
+      // The end of the turn that was cut is overdue: this is taken for the next answer.
+      this.#open = false;
     }
     // Audio after `generationComplete` belongs to a new turn, whose predecessor's `turnComplete` is late or lost.
     if (this.#open && !this.#generated) return { play: true, opened: false };
@@ -55,9 +57,13 @@ export class TurnGate {
     return this.#turn;
   }
 
-  /** The model stopped itself, or the caller was heard to speak over it. @returns whether a turn was open */
+  /**
+   * The model stopped itself, or the caller was heard to speak over it. Of a turn that was generated to its end nothing
+   * more can come that would have to be dropped.
+   * @returns whether a turn was open
+   */
   cut(nowMs: number): boolean {
-    if (this.#open) this.#discardUntilMs = nowMs + LONGEST_DISCARD_MS;
+    if (this.generating) this.#discardUntilMs = nowMs + LONGEST_DISCARD_MS;
     return this.#open;
   }
 

@@ -21,6 +21,8 @@ export class Uplink {
   readonly #resampler: Resampler;
   readonly #chunk: Int16Array;
   #chunkFill = 0;
+  /** Converted samples behind a full chunk that nobody has taken: less than a payload's. */
+  #rest: Int16Array | null = null;
   #open = false;
   /** Manual activity signals: nothing is sent between two utterances. */
   #muted = false;
@@ -57,7 +59,7 @@ export class Uplink {
 
   /** A payload of the carrier's, whole samples, with what it decodes to. The bytes are copied if they have to wait. */
   push(payload: Uint8Array, samples: Int16Array): void {
-    if (this.#open && !this.#muted && this.#held.length === 0) {
+    if (this.#open && !this.#muted && this.#held.length === 0 && this.#takes()) {
       this.#collect(this.#resampler.process(samples));
       return;
     }
@@ -80,6 +82,7 @@ export class Uplink {
 
   /** The stream ended or pauses: nothing may stay in the filter or the open chunk. */
   flush(): void {
+    if (!this.#takes()) return;
     this.#collect(this.#resampler.flush());
     if (this.#chunkFill > 0) this.#ship(this.#chunkFill);
   }
@@ -97,7 +100,7 @@ export class Uplink {
 
   #drain(frames: number): void {
     let sent = 0;
-    while (this.#held.length > 0 && (sent < frames || this.#burstLeftMs > 0)) {
+    while (this.#held.length > 0 && (sent < frames || this.#burstLeftMs > 0) && this.#takes()) {
       const payload = this.#held.shift() as Uint8Array;
       const ms = this.#msOf(payload);
       this.#heldMs -= ms;
@@ -111,6 +114,10 @@ export class Uplink {
   #collect(samples: Int16Array): void {
     let at = 0;
     while (at < samples.length) {
+      if (this.#chunkFill === this.#chunk.length) {
+        this.#rest = samples.slice(at);
+        return;
+      }
       const take = Math.min(samples.length - at, this.#chunk.length - this.#chunkFill);
       this.#chunk.set(samples.subarray(at, at + take), this.#chunkFill);
       this.#chunkFill += take;
@@ -119,11 +126,20 @@ export class Uplink {
     }
   }
 
+  /** Whether what comes next can go: a chunk that was not taken is offered once more, and stays first in the row. */
+  #takes(): boolean {
+    if (this.#chunkFill === this.#chunk.length) this.#ship(this.#chunkFill);
+    const rest = this.#rest;
+    if (rest !== null && this.#chunkFill < this.#chunk.length) {
+      this.#rest = null;
+      this.#collect(rest);
+    }
+    return this.#chunkFill < this.#chunk.length;
+  }
+
   #ship(length: number): void {
-    const ms = length / 16;
-    const taken = this.#send(length === this.#chunk.length ? this.#chunk : this.#chunk.subarray(0, length));
-    if (taken) this.sentMs += ms;
-    else this.droppedMs += ms;
+    if (!this.#send(length === this.#chunk.length ? this.#chunk : this.#chunk.subarray(0, length))) return;
+    this.sentMs += length / 16;
     this.#chunkFill = 0;
   }
 

@@ -100,11 +100,20 @@ function buildProgram(io: CliIo, exitWith: (code: number) => void): Command {
 
   program
     .command('bench')
-    .description('measure the audio path on this machine')
-    .argument('[what]', 'what to measure', oneOf(['audio']), 'audio')
+    .description('measure on this machine: the audio path, or many calls at once beside a bare relay')
+    .argument('[what]', 'audio or calls', oneOf(['audio', 'calls']), 'audio')
+    .option('--calls <n>', 'calls: how many at once', whole, 200)
+    .option('--seconds <n>', 'calls: how long each of the two is measured', whole, 60)
     .option('--json', 'print the figures as JSON')
-    .addHelpText('after', examples(['offhook bench', 'offhook bench audio --json']))
-    .action(async (_what: string, options) => (await import('./commands/bench.ts')).bench(options, io));
+    .addHelpText(
+      'after',
+      examples([
+        'offhook bench',
+        'offhook bench calls',
+        'offhook bench calls --calls 50 --seconds 15 --json',
+      ]),
+    )
+    .action(async (what: string, options) => (await import('./commands/bench.ts')).bench(what, options, io));
 
   program
     .command('probe')
@@ -147,6 +156,14 @@ function milliseconds(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
     throw new InvalidArgumentError('A number from 0 up is wanted.');
+  }
+  return value;
+}
+
+function whole(text: string): number {
+  const value = milliseconds(text);
+  if (!Number.isInteger(value) || value < 1 || value > 2_000) {
+    throw new InvalidArgumentError('A whole number from 1 to 2000 is wanted.');
   }
   return value;
 }

@@ -8,7 +8,7 @@ export const PAGE_STYLE = `
   --good: #6fca93; --ghost: #7d7f86; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--bg); color: var(--ink); font: 15px/1.5 system-ui, -apple-system, 'Segoe UI', sans-serif; }
-main { max-width: 1240px; margin: 0 auto; padding: 40px 28px 64px; }
+main { max-width: 1320px; margin: 0 auto; padding: 40px 28px 64px; }
 h1 { font-size: 27px; line-height: 1.2; margin: 0 0 6px; letter-spacing: -0.01em; text-wrap: balance; }
 h2 { font-size: 13px; margin: 0 0 12px; color: var(--soft); text-transform: uppercase; letter-spacing: 0.07em; font-weight: 600; }
 .lead { color: var(--soft); margin: 0; max-width: 72ch; }
