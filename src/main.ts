@@ -18,6 +18,7 @@ import { CalmLog } from './observability/calm-log.ts';
 import { journalLogger } from './observability/journal-log.ts';
 import { createLog, type Log } from './observability/log.ts';
 import { createMetrics, type ProcessFault } from './observability/metrics.ts';
+import { forgetLabEmulator, leaveLabEmulator } from './store/lab-emulator.ts';
 import { ensureAdminToken, ensureLabTwilio } from './store/lab-secrets.ts';
 
 export type { Gateway } from './gateway.ts';
@@ -139,7 +140,14 @@ async function openModel(config: Config, clock: Clock, log: Log) {
   ]);
   const voices = fileURLToPath(new URL('../fixtures/voices/bot', import.meta.url));
   const emulator = await startEmulator({ clock, scenario: defaultScenario(voices) });
-  return { connectLive: connect(emulator.url), close: () => emulator.close() };
+  leaveLabEmulator(config.data.dataDir, emulator.url);
+  return {
+    connectLive: connect(emulator.url),
+    close: async () => {
+      forgetLabEmulator(config.data.dataDir);
+      await emulator.close();
+    },
+  };
 }
 
 /** A carrier that only a simulated caller can be: random credentials, and no API to hang up with. */

@@ -61,7 +61,7 @@ function buildProgram(io: CliIo, exitWith: (code: number) => void): Command {
     .option('--scenario <file>', 'caller, keys, the bot’s clips and what is expected')
     .option(
       '--emulator <url>',
-      'the emulator behind the gateway: gets the scenario, and what it heard is compared',
+      'the emulator behind the gateway: gets the scenario, and what it heard is compared; that of a gateway in lab mode is found by itself',
     )
     .option('--from <number>', 'the caller’s number')
     .option('--to <number>', 'the number called')

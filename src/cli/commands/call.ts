@@ -1,11 +1,13 @@
 import { basename, dirname, extname } from 'node:path';
 import { systemClock } from '../../clock.ts';
+import { isLoopbackHost } from '../../config.ts';
 import { OffhookError } from '../../errors.ts';
 import { placeCall } from '../../lab/caller/twilio.ts';
 import { unmetExpectations } from '../../lab/report/expectations.ts';
 import { type Measures, measureCall } from '../../lab/report/measure.ts';
 import { heardTranscript, joinTranscript } from '../../lab/report/transcript.ts';
 import { loadScenario } from '../../lab/scenario.ts';
+import { readLabEmulator } from '../../store/lab-emulator.ts';
 import { readLabTwilio } from '../../store/lab-secrets.ts';
 import { clipsOf } from '../clips.ts';
 import { EmulatorClient, type EmulatorEvent } from '../emulator-client.ts';
@@ -47,7 +49,8 @@ export async function call(file: string | undefined, options: CallOptions, io: C
   const caller = readCaller(path);
   const credentials = carrierCredentials(io);
   const signal = io.stopSignal();
-  const model = options.emulator === undefined ? null : await watchModel(options.emulator, options.scenario);
+  const emulator = options.emulator ?? (await labEmulator(options.url, io));
+  const model = emulator === null ? null : await watchModel(emulator, options.scenario);
 
   const lengthMs = Math.min(caller.length / 8, options.maxSeconds * 1_000);
   const progress = createProgress(options.json === true ? { ...io, isTerminal: false } : io, lengthMs);
@@ -121,6 +124,19 @@ function carrierCredentials(io: CliIo): { accountSid: string; authToken: string 
     'ERR_CONFIG',
     `Cannot sign as the carrier: no lab-mode gateway has run with the data folder "${dataDir}" (DATA_DIR); start one with "offhook serve", or set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.`,
   );
+}
+
+/** The emulator inside a gateway in lab mode on this machine, if that is what is being called. */
+async function labEmulator(gateway: string, io: CliIo): Promise<string | null> {
+  const url = readLabEmulator(io.env['DATA_DIR'] || './data');
+  if (url === null || !isLoopbackHost(new URL(gateway).hostname)) return null;
+  try {
+    await new EmulatorClient(url).sessionNumbers();
+    return url;
+  } catch {
+    // Left behind by a gateway that was killed.
+    return null;
+  }
 }
 
 /** Sets the scenario; the answer collects what the emulator's new sessions saw. */
