@@ -1,6 +1,7 @@
 /**
  * 24 to 8 kHz: a 183-tap low-pass of which only every third output is computed. Flat to 3.5 kHz, -3 dB at 3.78 kHz,
  * aliases from 4.4 kHz on below -85 dB: what is left of them is below mu-law's first decision value.
+ * In 64-bit floats; wasm/decimator.ts does the same where SIMD can be had.
  */
 import { lowPass } from './kaiser.ts';
 import { type Kernel, toSample } from './resampler.ts';
@@ -14,6 +15,8 @@ const MIDDLE = HISTORY / 2;
 const BLOCK = 160;
 
 const H = lowPass({ taps: TAPS, sampleRate: 24_000, cutoffHz: 3_850, beta: 8, sum: 1 });
+/** The first half of the symmetric taps, outermost first, and the middle one. */
+export const DECIMATOR_TAPS = H.subarray(0, (TAPS + 1) / 2);
 /** Taps on the newest samples' phase; mirrored, they are those of the oldest samples' phase. */
 const OUTER = Float64Array.from({ length: PER_PHASE }, (_, j) => H[3 * j]!);
 /** Taps of the phase between, which is symmetric in itself; the last one is the filter's middle. */

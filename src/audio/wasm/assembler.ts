@@ -57,7 +57,7 @@ export const v128 = {
     ...simd(0x0b),
     ...memory(offset),
   ],
-  zero: [...[0xfd, 0x0c], ...new Array<number>(16).fill(0)] as Code,
+  zero: [0xfd, 0x0c, ...new Array<number>(16).fill(0)] as Code,
 };
 
 export const i16x8 = {
@@ -73,7 +73,9 @@ export const i16x8 = {
 };
 
 export const i32x4 = {
+  /** The four lower of eight 16-bit integers, widened. */
   extendLow16: (value: Code): Code => [...value, ...simd(0xa7)],
+  /** The four upper ones. */
   extendHigh16: (value: Code): Code => [...value, ...simd(0xa8)],
   /** Truncates; what lies beyond 32 bits is clamped. */
   fromF32: (value: Code): Code => [...value, ...simd(0xf8)],
@@ -87,10 +89,9 @@ export const f32x4 = {
   fromI32: (value: Code): Code => [...value, ...simd(0xfa)],
 };
 
-export const f32Const = (value: number): Code => [
-  0x43,
-  ...new Uint8Array(Float32Array.of(value).buffer),
-];
+export const f32 = {
+  const: (value: number): Code => [0x43, ...new Uint8Array(Float32Array.of(value).buffer)],
+};
 
 /** for (counter = 0; counter < limit; counter += step) body */
 export function loop(counter: Local, limit: Local, step: number, body: Code): Code {

@@ -1,11 +1,12 @@
 /**
- * Our sample rate converters beside the two that could have been used instead: `wave-resampler` on every frame with
+ * Our sample rate converters, in SIMD and in JavaScript, beside the two that could have been used instead: `wave-resampler` on every frame with
  * its defaults, and `speex-resampler` (a development dependency) at quality 5. CPU is process CPU time in repeats
  * that take turns in one run: compare the ratios, the microseconds are this machine's.
  */
 import waveResampler from 'wave-resampler';
 import { samplesToBytes } from '../../audio/pcm.ts';
 import { createResampler } from '../../audio/resample.ts';
+import { formatAudioBench } from './audio-bench-text.ts';
 import {
   type Convert,
   measureDelay,
@@ -39,8 +40,20 @@ export interface AudioBenchRow {
   readonly stateBytes: number | null;
 }
 
+/** CPU of one converter on a path whose audio comes in chunks of one length. */
+export interface AudioBenchChunkRow {
+  readonly inputRate: number;
+  readonly outputRate: number;
+  readonly converter: string;
+  readonly chunkMs: number;
+  readonly cpuMicros: number;
+  readonly cpuRatio: number;
+}
+
 export interface AudioBenchResult {
   readonly rows: readonly AudioBenchRow[];
+  /** Down only: what a model sends comes in chunks of any length, what a carrier sends in 20 ms frames. */
+  readonly chunks: readonly AudioBenchChunkRow[];
   /** What could not be measured, and why. */
   readonly notes: readonly string[];
 }
@@ -58,7 +71,8 @@ const PATHS: readonly Path[] = [
 
 const ROUNDS = 11;
 const SECONDS_PER_ROUND = 10;
-const FRAMES_PER_SECOND = 50;
+const FRAME_MS = 20;
+const CHUNKS_MS = [40, 100, 200, 320];
 
 /**
  * Runs the bench (some seconds) and prints its result: a table, or with `json` the result itself.
@@ -66,55 +80,20 @@ const FRAMES_PER_SECOND = 50;
  */
 export async function runAudioBench(options: { json: boolean }): Promise<AudioBenchResult> {
   const notes: string[] = [];
-  const converters: Converter[] = [ownConverter, waveConverter];
+  const streaming = [ownConverter('own', true), ownConverter('own, JavaScript', false)];
   const speex = await loadSpeex();
   if (speex === null)
     notes.push('speex-resampler is not installed (npm ci without --omit=dev brings it): not measured.');
-  else converters.push(speex);
-  const rows = PATHS.flatMap((path) => measurePath(path, converters));
-  const result = { rows, notes };
+  else streaming.push(speex);
+  const rows = PATHS.flatMap((path) => measurePath(path, [...streaming, waveConverter]));
+  const chunks = CHUNKS_MS.flatMap((chunkMs) => measureChunks(PATHS[1]!, streaming, chunkMs));
+  const result = { rows, chunks, notes };
   console.log(options.json ? JSON.stringify(result, null, 2) : formatAudioBench(result));
   return result;
 }
 
-/** The result as a table for people. */
-export function formatAudioBench(result: AudioBenchResult): string {
-  const head = [
-    'path',
-    'converter',
-    'SINAD',
-    'mu-law',
-    'ripple',
-    'image/alias',
-    'delay',
-    'drift',
-    'CPU',
-    'x own',
-    'state',
-  ];
-  const units = ['kHz', '', 'dB', 'dB', 'dB', 'dB', 'ms', '/10 min', 'us/s', '', 'bytes'];
-  const lines = result.rows.map((row) => [
-    `${row.inputRate / 1000} to ${row.outputRate / 1000}`,
-    row.converter,
-    row.sinadDb.toFixed(1),
-    row.sinadMuLawDb.toFixed(2),
-    row.rippleDb.toFixed(3),
-    row.rejectionDb.toFixed(0),
-    row.delayMs.toFixed(2),
-    String(row.driftSamples),
-    row.cpuMicros.toFixed(0),
-    row.cpuRatio.toFixed(1),
-    row.stateBytes === null ? '?' : String(row.stateBytes),
-  ]);
-  const table = [head, units, ...lines];
-  const widths = head.map((_, column) => Math.max(...table.map((line) => line[column]!.length)));
-  const print = (line: readonly string[]): string =>
-    line.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ');
-  return [...table.map(print), ...result.notes].join('\n');
-}
-
 function measurePath(path: Path, converters: readonly Converter[]): AudioBenchRow[] {
-  const cpu = measureCpu(path, converters);
+  const cpu = measureCpu(path, converters, FRAME_MS);
   return converters.map((converter, k) => {
     const create = () => converter.create(path);
     return {
@@ -133,15 +112,26 @@ function measurePath(path: Path, converters: readonly Converter[]): AudioBenchRo
   });
 }
 
+function measureChunks(path: Path, converters: readonly Converter[], chunkMs: number): AudioBenchChunkRow[] {
+  const cpu = measureCpu(path, converters, chunkMs);
+  return converters.map((converter, k) => ({
+    ...path,
+    converter: converter.name,
+    chunkMs,
+    cpuMicros: median(cpu.map((round) => round[k]!)),
+    cpuRatio: median(cpu.map((round) => round[k]! / round[0]!)),
+  }));
+}
+
 /** Microseconds per call-second, by round and converter. The first round warms up and does not count. */
-function measureCpu(path: Path, converters: readonly Converter[]): number[][] {
-  const frames = speechLike(path.inputRate);
+function measureCpu(path: Path, converters: readonly Converter[], chunkMs: number): number[][] {
+  const chunks = cut(speechLike(path.inputRate), (path.inputRate * chunkMs) / 1_000);
   const instances = converters.map((converter) => converter.create(path));
   const rounds = Array.from({ length: ROUNDS + 1 }, () =>
     instances.map((convert) => {
       const before = process.cpuUsage();
       for (let second = 0; second < SECONDS_PER_ROUND; second += 1) {
-        for (const frame of frames) convert(frame);
+        for (const chunk of chunks) convert(chunk);
       }
       const used = process.cpuUsage(before);
       return (used.user + used.system) / SECONDS_PER_ROUND;
@@ -150,29 +140,36 @@ function measureCpu(path: Path, converters: readonly Converter[]): number[][] {
   return rounds.slice(1);
 }
 
-/** A second of frames whose samples are neither silent nor periodic. */
-function speechLike(sampleRate: number): Int16Array[] {
+/** A second of samples that are neither silent nor periodic. */
+function speechLike(sampleRate: number): Int16Array {
   let state = 1;
-  const samples = Int16Array.from({ length: sampleRate }, (_, i) => {
+  return Int16Array.from({ length: sampleRate }, (_, i) => {
     state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff;
     return ((state >> 16) - 16_384) * Math.abs(Math.sin((9 * i) / sampleRate));
   });
-  const frame = sampleRate / FRAMES_PER_SECOND;
-  return Array.from({ length: FRAMES_PER_SECOND }, (_, i) => samples.subarray(i * frame, (i + 1) * frame));
 }
 
-const ownConverter: Converter = {
-  name: 'own',
-  create(path) {
-    const resampler = createResampler(path.inputRate, path.outputRate);
-    return (input) => resampler.process(input);
-  },
-  stateBytes(path) {
-    const resampler = createResampler(path.inputRate, path.outputRate);
-    resampler.process(new Int16Array(path.inputRate / FRAMES_PER_SECOND));
-    return resampler.stateBytes;
-  },
-};
+/** Cuts a second up; the last chunk takes what is left. */
+function cut(samples: Int16Array, length: number): Int16Array[] {
+  return Array.from({ length: Math.ceil(samples.length / length) }, (_, i) =>
+    samples.subarray(i * length, (i + 1) * length),
+  );
+}
+
+function ownConverter(name: string, simd: boolean): Converter {
+  return {
+    name,
+    create(path) {
+      const resampler = createResampler(path.inputRate, path.outputRate, { simd });
+      return (input) => resampler.process(input);
+    },
+    stateBytes(path) {
+      const resampler = createResampler(path.inputRate, path.outputRate, { simd });
+      resampler.process(new Int16Array((path.inputRate * FRAME_MS) / 1_000));
+      return resampler.stateBytes;
+    },
+  };
+}
 
 const waveConverter: Converter = {
   name: 'wave-resampler per frame',
