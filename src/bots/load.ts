@@ -55,10 +55,13 @@ export function readBot(folder: string, name: string): Bot {
  * @throws OffhookError ERR_BOT when there is no bot, or one of them cannot be used at the start
  */
 export function openBots(dir: string, onProblem: (message: string) => void = () => {}): BotShelf {
-  const known = new Map<string, { bot: Bot; stamp: string }>();
+  /** A folder that has never held a usable bot is known as well, so that its problem is told once. */
+  const known = new Map<string, { bot: Bot | null; stamp: string }>();
+  let dirProblem = '';
 
   const refresh = (mustWork: boolean): void => {
     const names = folderNames(dir);
+    dirProblem = '';
     for (const name of known.keys()) if (!names.includes(name)) known.delete(name);
     for (const name of names) {
       const stamp = stampOf(join(dir, name));
@@ -68,8 +71,8 @@ export function openBots(dir: string, onProblem: (message: string) => void = () 
         known.set(name, { bot: readBot(join(dir, name), name), stamp });
       } catch (caught) {
         if (mustWork) throw caught;
+        known.set(name, { bot: before?.bot ?? null, stamp });
         onProblem(messageOf(caught));
-        if (before !== undefined) known.set(name, { bot: before.bot, stamp });
       }
     }
   };
@@ -83,8 +86,15 @@ export function openBots(dir: string, onProblem: (message: string) => void = () 
   }
 
   const all = (): Bot[] => {
-    refresh(false);
-    return [...known.values()].map(({ bot }) => bot);
+    try {
+      refresh(false);
+    } catch (caught) {
+      // The directory itself is out of reach, as it is for a moment when it is swapped: calls are answered as before.
+      const problem = messageOf(caught);
+      if (problem !== dirProblem) onProblem(problem);
+      dirProblem = problem;
+    }
+    return [...known.values()].flatMap(({ bot }) => bot ?? []);
   };
   return {
     botFor(to) {

@@ -33,6 +33,7 @@ import type { Ticked, Ticker } from './ticker.ts';
 import { Timers } from './timers.ts';
 import { type CallTotals, emptyTotals } from './totals.ts';
 import { Uplink } from './uplink.ts';
+import { takesRate } from './voice.ts';
 
 export interface CallDeps {
   readonly clock: Clock;
@@ -442,6 +443,10 @@ export class Call implements Ticked {
       case 'unknown':
         this.totals.unknownModelFields += 1;
         this.#onModelFault('unknown-field', event.field);
+        break;
+      case 'audio':
+        if (takesRate(event.sampleRate)) this.#conversation?.onModel(event, receivedAtMs);
+        else this.#onModelFault('audio-rate', `${event.sampleRate} Hz cannot be converted`);
         break;
       default:
         this.#conversation?.onModel(event, receivedAtMs);

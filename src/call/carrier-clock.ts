@@ -70,9 +70,6 @@ export class CarrierClock {
     const grownMs = Math.min(...lags.slice(-MARKS_OF_A_SLIP)) - usualMs;
     if (grownMs <= JITTER_MS) return 0;
     this.#slipMs += grownMs;
-    // They were late because the carrier was: they say nothing against the line.
-    for (let i = 1; i <= MARKS_OF_A_SLIP; i++)
-      lags.push((lags.splice(-MARKS_OF_A_SLIP, 1)[0] as number) - grownMs);
     return grownMs;
   }
 

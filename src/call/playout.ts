@@ -365,9 +365,10 @@ export class Playout {
   /** Writes `clear` where anything may be unplayed, and begins a generation. @returns the position heard */
   #clearCarrier(nowMs: number): number {
     const heard = this.#rewind(nowMs);
-    if (this.#port !== null) this.#port.clear();
     this.#clock.cleared(nowMs);
+    // Before `clear` is written: the marks that it returns must not count as played, however soon they are here.
     this.#newGeneration();
+    this.#port?.clear();
     return heard;
   }
 

@@ -168,21 +168,20 @@ export class SessionLink {
             connection.close();
             return;
           }
+          if (stillborn !== null) {
+            this.#onConnectFailed(epoch, stillborn.class, reasonOf(stillborn));
+            return;
+          }
           this.#connection = connection;
           this.#journal.write({ type: 'session-ready', epoch, setupMs: this.#clock.now() - startedAtMs });
           const dropped = connection.dropped ?? [];
           if (dropped.length > 0) this.#journal.write({ type: 'setup-reduced', dropped });
           this.#step({ type: 'connected', epoch });
-          if (stillborn !== null) this.#onLost(epoch, stillborn);
         }),
       (caught: unknown) =>
         this.#guard('a failed connection', () => {
           if (this.#state.name !== 'connecting' || this.#state.epoch !== epoch) return;
-          const closeClass = closeClassOf(caught);
-          const detail = messageOf(caught);
-          this.#journal.write({ type: 'session-failed', epoch, class: closeClass, detail });
-          if (closeClass === 'handle-refused') this.#handle = null;
-          this.#step({ type: 'connect-failed', epoch, class: closeClass, detail, random: this.#random() });
+          this.#onConnectFailed(epoch, closeClassOf(caught), messageOf(caught));
         }),
     );
   }
@@ -200,9 +199,15 @@ export class SessionLink {
     });
   }
 
+  #onConnectFailed(epoch: number, closeClass: CloseClass, detail: string): void {
+    this.#journal.write({ type: 'session-failed', epoch, class: closeClass, detail });
+    if (closeClass === 'handle-refused') this.#handle = null;
+    this.#step({ type: 'connect-failed', epoch, class: closeClass, detail, random: this.#random() });
+  }
+
   #onLost(epoch: number, close: LiveClose): void {
     if (!this.#isCurrent(epoch)) return;
-    const detail = close.reason || 'no reason given';
+    const detail = reasonOf(close);
     this.#journal.write({ type: 'session-lost', epoch, code: close.code, class: close.class, detail });
     if (close.class === 'handle-refused') this.#handle = null;
     this.#step({ type: 'lost', epoch, class: close.class, detail, random: this.#random() });
@@ -219,6 +224,10 @@ export class SessionLink {
       this.#host.onBug(where, caught);
     }
   }
+}
+
+function reasonOf(close: LiveClose): string {
+  return close.reason || 'no reason given';
 }
 
 function closeClassOf(caught: unknown): CloseClass {

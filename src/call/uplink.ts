@@ -21,6 +21,8 @@ export class Uplink {
   readonly #resampler: Resampler;
   readonly #chunk: Int16Array;
   #chunkFill = 0;
+  /** The filter holds something of the caller's. */
+  #filled = false;
   /** Converted samples behind a full chunk that nobody has taken: less than a payload's. */
   #rest: Int16Array | null = null;
   #open = false;
@@ -60,7 +62,7 @@ export class Uplink {
   /** A payload of the carrier's, whole samples, with what it decodes to. The bytes are copied if they have to wait. */
   push(payload: Uint8Array, samples: Int16Array): void {
     if (this.#open && !this.#muted && this.#held.length === 0 && this.#takes()) {
-      this.#collect(this.#resampler.process(samples));
+      this.#convert(samples);
       return;
     }
     this.#hold(Uint8Array.prototype.slice.call(payload));
@@ -80,9 +82,11 @@ export class Uplink {
     if (this.#open) this.#drain(0);
   }
 
-  /** The stream ended or pauses: nothing may stay in the filter or the open chunk. */
+  /** The stream ended or pauses: nothing may stay in the filter or the open chunk, nor wait for frames to follow it. */
   flush(): void {
-    if (!this.#takes()) return;
+    if (this.#open && !this.#muted) this.#drain(Number.POSITIVE_INFINITY);
+    if (!this.#filled || !this.#takes()) return;
+    this.#filled = false;
     this.#collect(this.#resampler.flush());
     if (this.#chunkFill > 0) this.#ship(this.#chunkFill);
   }
@@ -105,10 +109,15 @@ export class Uplink {
       const ms = this.#msOf(payload);
       this.#heldMs -= ms;
       this.#burstLeftMs -= ms;
-      this.#collect(this.#resampler.process(this.#codec.decode(payload)));
+      this.#convert(this.#codec.decode(payload));
       sent += 1;
     }
     if (this.#held.length === 0) this.#burstLeftMs = 0;
+  }
+
+  #convert(samples: Int16Array): void {
+    this.#filled = true;
+    this.#collect(this.#resampler.process(samples));
   }
 
   #collect(samples: Int16Array): void {

@@ -10,6 +10,11 @@ import type { Playout } from './playout.ts';
 /** Without audio for so long, the model is between two words: the tail of the last one must not wait. */
 const PAUSE_MS = 150;
 
+/** Whether audio of this rate can be converted. The rate is the server's word: it may be any number. */
+export function takesRate(sampleRate: number): boolean {
+  return sampleRate === 24_000 || sampleRate === 16_000 || sampleRate === 8_000;
+}
+
 export class Voice {
   readonly #codec: PayloadCodec;
   readonly #playout: Playout;
@@ -28,8 +33,11 @@ export class Voice {
     this.#resampler = createResampler(24_000, codec.sampleRate, { gainDb });
   }
 
-  /** Audio of `turn`. @returns samples queued, at the carrier's rate */
+  /** Audio of `turn`; of a rate that is not taken, none. @returns samples queued, at the carrier's rate */
   push(bytes: Uint8Array, sampleRate: number, turn: number, nowMs: number): number {
+    if (!takesRate(sampleRate)) return 0;
+    // Half a sample that was left over belongs to a turn that is over.
+    if (turn !== this.#turn) this.#assembler.reset();
     if (sampleRate !== this.#inputRate) {
       this.#resampler = createResampler(sampleRate, this.#codec.sampleRate, { gainDb: this.#gainDb });
       this.#inputRate = sampleRate;

@@ -18,7 +18,7 @@ import { type Attempt, ready, type ScriptedConnection, ScriptedLive } from './ca
 
 export interface BenchOptions {
   /** How each attempt to reach the model goes. Default: the first comes up after 250 ms. */
-  readonly live?: readonly Attempt[];
+  readonly live?: readonly Attempt[] | (() => Attempt);
   /** As in bot.yaml. */
   readonly bot?: Record<string, unknown>;
   readonly seed?: number;

@@ -29,6 +29,7 @@ export interface CarrierOptions {
   readonly startCallSid?: string;
   readonly encoding?: string;
   readonly streamSid: string;
+  readonly onWritten?: (written: Written) => void;
   readonly weather?: LineWeather;
   readonly seed?: number;
   /** The caller's telephone returns what it plays, so much weaker and later. */
@@ -42,6 +43,8 @@ export class SimulatedCarrier implements StreamSocket {
   readonly spoken: Buffer[] = [];
   readonly closes: { readonly code: number; readonly reason: string; readonly atMs: number }[] = [];
   readonly faults: string[] = [];
+  /** When each clear took effect. */
+  readonly clearedAtMs: number[] = [];
   bufferedBytes = 0;
   /** The caller's frames stop although the stream stays. */
   mute = false;
@@ -146,9 +149,14 @@ export class SimulatedCarrier implements StreamSocket {
     const text = message.toString();
     const { event, media, mark } = JSON.parse(text);
     const atMs = this.#clock.now();
-    if (event === 'media') this.written.push({ atMs, event, payload: Buffer.from(media.payload, 'base64') });
-    else if (event === 'mark') this.written.push({ atMs, event, name: mark.name });
-    else this.written.push({ atMs, event });
+    const written: Written =
+      event === 'media'
+        ? { atMs, event, payload: Buffer.from(media.payload, 'base64') }
+        : event === 'mark'
+          ? { atMs, event, name: mark.name }
+          : { atMs, event };
+    this.written.push(written);
+    this.#options.onWritten?.(written);
     this.#down.send(text);
     return true;
   }
@@ -181,7 +189,10 @@ export class SimulatedCarrier implements StreamSocket {
     const { event, media, mark } = JSON.parse(text);
     if (event === 'media') this.#buffer.push(Buffer.from(media.payload, 'base64'), nowMs);
     else if (event === 'mark') this.#buffer.mark(mark.name, nowMs);
-    else this.#buffer.clear(nowMs);
+    else {
+      this.clearedAtMs.push(nowMs);
+      this.#buffer.clear(nowMs);
+    }
   }
 
   #sendUp(message: Record<string, unknown>): void {

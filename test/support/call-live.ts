@@ -186,11 +186,14 @@ export class ScriptedLive {
   unexpected = 0;
   pending = 0;
   readonly #clock: Clock;
-  readonly #script: Attempt[];
+  readonly #script: Attempt[] = [];
+  readonly #next: () => Attempt | undefined;
 
-  constructor(clock: Clock, script: readonly Attempt[]) {
+  /** @param script attempt by attempt, all of which have to be made; or made up as they come */
+  constructor(clock: Clock, script: readonly Attempt[] | (() => Attempt)) {
     this.#clock = clock;
-    this.#script = [...script];
+    if (typeof script !== 'function') this.#script.push(...script);
+    this.#next = typeof script === 'function' ? script : () => this.#script.shift();
   }
 
   get unused(): number {
@@ -206,7 +209,7 @@ export class ScriptedLive {
 
   readonly connect: ConnectLive = (setup, handlers, { signal, deadlineMs }) =>
     new Promise((resolve, reject) => {
-      const attempt = this.#script.shift();
+      const attempt = this.#next();
       if (attempt === undefined) {
         this.unexpected += 1;
         reject(new ConnectRefused('network'));

@@ -1,0 +1,196 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { CallerAudio } from '../../src/call/caller-audio.ts';
+import { createCodec } from '../../src/call/codec.ts';
+import { Journal, type JournalEntry } from '../../src/call/journal.ts';
+import { emptyTotals } from '../../src/call/totals.ts';
+import { Uplink } from '../../src/call/uplink.ts';
+import { noise } from '../audio/signals.ts';
+import { voiced } from '../audio/voice.ts';
+
+const IDENTITY = { ref: 'r', carrier: 'twilio', carrierCallId: 'c', bot: 'b', model: 'm' } as const;
+const SILENCE_DBOV = -127;
+
+/** The caller's side with everything behind it, on a clock of its own. */
+class Desk {
+  nowMs = 10_000;
+  readonly codec = createCodec({ encoding: 'pcmu', sampleRate: 8_000 });
+  readonly totals = emptyTotals();
+  readonly entries: JournalEntry[] = [];
+  /** What the model hears, 16 kHz. */
+  readonly sent: number[] = [];
+  readonly caller: CallerAudio;
+
+  constructor() {
+    const uplink = new Uplink(this.codec, 20, (samples) => {
+      this.sent.push(...samples);
+      return true;
+    });
+    uplink.open();
+    const journal = new Journal(IDENTITY, () => this.nowMs, [(entry) => this.entries.push(entry)]);
+    this.caller = new CallerAudio(this.codec, uplink, journal, this.totals);
+  }
+
+  /** A frame with a constant sound in it, stamped and told. */
+  frame(mediaMs: number | null, samples: Int16Array = noise(160, 4_000, 9)): ReturnType<CallerAudio['push']> {
+    return this.caller.push(this.codec.encode(samples).slice(), mediaMs, this.nowMs, SILENCE_DBOV);
+  }
+
+  of<T extends JournalEntry['type']>(type: T): Extract<JournalEntry, { type: T }>[] {
+    return this.entries.filter((entry): entry is Extract<JournalEntry, { type: T }> => entry.type === type);
+  }
+
+  get sentMs(): number {
+    return this.sent.length / 16;
+  }
+}
+
+const desks: Desk[] = [];
+function open(): Desk {
+  const desk = new Desk();
+  desks.push(desk);
+  return desk;
+}
+afterEach(() => {
+  for (const desk of desks.splice(0)) desk.caller.dispose();
+});
+
+describe('the time line', () => {
+  test('a loss is filled with silence before the frame that shows it, and told', () => {
+    const desk = open();
+    desk.frame(0);
+    desk.nowMs += 80;
+    desk.frame(80);
+    expect(desk.sentMs).toBe(100);
+    // In the middle of what was put in, beyond the filter's 3.5 ms.
+    const middle = desk.sent.slice(30 * 16, 75 * 16);
+    expect(Math.max(...middle.map(Math.abs))).toBeLessThanOrEqual(1);
+    expect(Math.max(...desk.sent.slice(90 * 16).map(Math.abs))).toBeGreaterThan(1_000);
+    expect(desk.of('caller-gap')).toMatchObject([{ gapMs: 60, filledMs: 60 }]);
+    expect(desk.totals).toMatchObject({ inboundFrames: 2, inboundMs: 40, filledMs: 60, lateFrames: 0 });
+  });
+
+  test('a gap that is no whole number of frames is filled to the sample', () => {
+    const desk = open();
+    desk.frame(0);
+    desk.frame(20 + 33);
+    desk.frame(73 + 0);
+    // 20 + 33 + 20 + 20 ms are 93: four whole chunks of 20 ms, 13 ms wait for the next.
+    expect(desk.sentMs).toBe(80);
+    desk.frame(93);
+    desk.frame(113);
+    expect(desk.sentMs).toBe(120);
+    expect(desk.totals.filledMs).toBe(33);
+  });
+
+  test('a frame that comes too late is counted and not used', () => {
+    const desk = open();
+    desk.frame(0);
+    desk.frame(40);
+    desk.frame(20);
+    desk.frame(60);
+    expect(desk.sentMs).toBe(80);
+    expect(desk.totals.lateFrames).toBe(1);
+  });
+
+  test('more than a second is counted and not filled', () => {
+    const desk = open();
+    desk.frame(0);
+    desk.frame(5_020);
+    expect(desk.sentMs).toBe(40);
+    expect(desk.totals).toMatchObject({ filledMs: 0, unfilledGapMs: 5_000 });
+    expect(desk.of('caller-gap')).toMatchObject([{ gapMs: 5_000, filledMs: 0 }]);
+  });
+
+  test('a carrier without time stamps is taken as it comes', () => {
+    const desk = open();
+    for (let i = 0; i < 5; i++) desk.frame(null);
+    expect(desk.sentMs).toBe(100);
+    expect(desk.caller.jitter.worstMs).toBe(0);
+  });
+
+  test('a payload without a sample is nothing', () => {
+    const desk = open();
+    expect(desk.frame(0, new Int16Array(0))).toBeNull();
+    expect(desk.totals.inboundFrames).toBe(0);
+  });
+});
+
+describe('a line that stands still', () => {
+  test('is filled while it stands still, and what was filled then is not filled again', () => {
+    const desk = open();
+    desk.frame(0);
+    for (let ms = 20; ms <= 700; ms += 20) {
+      desk.nowMs += 20;
+      desk.caller.tick(desk.nowMs);
+    }
+    // From 300 ms on: 300, 320 … 700 are 21 ticks.
+    expect(desk.sentMs).toBe(20 + 420);
+    desk.nowMs += 20;
+    desk.frame(720);
+    // The media line is whole: 740 ms, of which the first 280 ms of the stall are filled now.
+    expect(desk.sentMs).toBe(740);
+    expect(desk.totals.filledMs).toBe(280);
+    const [stalled] = desk.of('caller-stalled');
+    expect(Math.abs(stalled!.stalledMs - 700)).toBeLessThanOrEqual(20);
+  });
+
+  test('and then sends everything at once loses no word', () => {
+    const desk = open();
+    desk.frame(0);
+    for (let ms = 20; ms <= 500; ms += 20) {
+      desk.nowMs += 20;
+      desk.caller.tick(desk.nowMs);
+    }
+    const before = desk.sentMs;
+    for (let ms = 20; ms <= 500; ms += 20) desk.frame(ms);
+    expect(desk.sentMs - before).toBe(500);
+    expect(desk.totals.lateFrames).toBe(0);
+    expect(desk.of('caller-gap')).toEqual([]);
+  });
+
+  test('before its first frame does not stand still: it has not begun', () => {
+    const desk = open();
+    desk.caller.tick(desk.nowMs + 60_000);
+    expect(desk.sentMs).toBe(0);
+  });
+});
+
+test('another stream begins its time line anew: no gap, nothing late, no jitter from before', () => {
+  const desk = open();
+  desk.frame(50_000);
+  desk.nowMs += 100;
+  desk.frame(50_020);
+  expect(desk.caller.jitter.worstMs).toBeGreaterThan(50);
+  desk.caller.restart();
+  expect(desk.caller.jitter.worstMs).toBe(0);
+  desk.caller.tick(desk.nowMs + 10_000);
+  // Wherever its stamps begin.
+  desk.frame(50_400);
+  desk.frame(50_420);
+  desk.caller.restart();
+  desk.frame(50_100);
+  expect(desk.sentMs).toBe(100);
+  expect(desk.of('caller-gap')).toEqual([]);
+  expect(desk.totals.lateFrames).toBe(0);
+});
+
+test('speech is noticed with the time at which it began, and its end with its length', () => {
+  const desk = open();
+  const changes: { atMs: number; change: NonNullable<ReturnType<CallerAudio['push']>> }[] = [];
+  const line = new Int16Array(8_000 * 4);
+  line.set(noise(line.length, 4, 2));
+  line.set(voiced(8_000, -25), 8_000);
+  for (let at = 0; at < line.length; at += 160) {
+    desk.nowMs = 10_000 + at / 8;
+    const change = desk.frame(at / 8, line.subarray(at, at + 160));
+    if (change !== null) changes.push({ atMs: desk.nowMs, change });
+  }
+  expect(changes.map(({ change }) => change.type)).toEqual(['onset', 'end']);
+  const [onset, end] = changes;
+  if (onset?.change.type !== 'onset' || end?.change.type !== 'end') return expect.unreachable();
+  expect(Math.abs(onset.change.onsetAtMs - 11_000)).toBeLessThanOrEqual(40);
+  expect(onset.atMs).toBeLessThanOrEqual(11_120);
+  expect(Math.abs(end.change.lastSpeechAtMs - 11_980)).toBeLessThanOrEqual(60);
+  expect(Math.abs(end.change.durationMs - 1_000)).toBeLessThanOrEqual(100);
+  expect(desk.caller.lastSpeechAtMs).toBe(end.change.lastSpeechAtMs);
+});

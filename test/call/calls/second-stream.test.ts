@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest';
+import { gapsIn, noise, payloadOf, positionsIn, question, uplinkOf } from '../../support/call-audio.ts';
+import { CallBench } from '../../support/call-bench.ts';
+
+describe('a second stream of a call', () => {
+  it('is refused while the first goes on and the webhook was not repeated', async () => {
+    const bench = new CallBench();
+    const path = bench.ring();
+    const carrier = bench.connect(path)!;
+    carrier.start();
+    await bench.run(1_000);
+    expect(bench.connect(path)).toBeNull();
+    await bench.run(1_000);
+    expect(bench.ended).toBeNull();
+    expect(carrier.ended).toBe(false);
+  });
+
+  it('takes the leg over after a repeated webhook, which got the same answer; the session stays', async () => {
+    const bench = new CallBench();
+    const first = await bench.answerAndGreet();
+    const repeated = bench.registry.admit(bench.adapter, {
+      carrier: 'twilio',
+      callId: 'CA1',
+      accountId: 'AC1',
+      from: '+15550100001',
+      to: '+15550100002',
+      direction: 'inbound',
+    });
+    expect(repeated).toMatchObject({ kind: 'admitted', repeated: true, streamPath: bench.ring() });
+    const path = bench.ring();
+    const second = bench.connect(path)!;
+    await bench.run(200);
+    expect(first.ended).toBe(false);
+    second.start();
+    second.says(question());
+    await bench.run(100);
+    expect(first.closes).toMatchObject([{ code: 1000 }]);
+    await bench.run(3_000);
+    expect(bench.live.connections).toHaveLength(1);
+    expect(bench.model.texts).toHaveLength(1);
+    const answer = noise(1_000, 1);
+    bench.model.speak(answer);
+    await bench.run(2_000);
+    expect(positionsIn(payloadOf(answer), second.heard()).filter((at) => at >= 0)).toHaveLength(
+      payloadOf(answer).length,
+    );
+    // What the second stream brought follows what the first had brought, whole.
+    const all = uplinkOf(Buffer.concat([...first.spoken, ...second.spoken]));
+    const given = bench.model.audio;
+    expect(given).toEqual(all.subarray(0, given.length));
+    expect(bench.connect(path)).toBeNull();
+    second.stop();
+    await bench.run(10);
+    bench.expectEnded('caller', 'completed');
+  });
+
+  it('goes on at once with what the caller had not heard on the first', async () => {
+    const bench = new CallBench();
+    const first = await bench.answerAndGreet();
+    const answer = noise(5_000, 3);
+    bench.model.speak(answer, { pace: 20 });
+    await bench.run(2_000);
+    const path = bench.ring();
+    const second = bench.connect(path)!;
+    second.start();
+    const startedAtMs = bench.clock.now();
+    await bench.run(5_000);
+    expect(second.written[0]!.atMs - startedAtMs).toBeLessThanOrEqual(20);
+    const source = payloadOf(answer);
+    const before = positionsIn(source, first.heard()).filter((at) => at >= 0);
+    const after = positionsIn(source, second.heard()).filter((at) => at >= 0);
+    expect(after[0]!).toBeLessThanOrEqual(before.at(-1)! + 1);
+    expect(before.at(-1)! - after[0]!).toBeLessThanOrEqual(8 * 60);
+    expect(after.at(-1)).toBe(source.length - 1);
+    expect(gapsIn(second.heard())).toEqual([]);
+  });
+
+  it('may follow a first one that broke, when the webhook was repeated', async () => {
+    const bench = new CallBench();
+    const first = await bench.answerAndGreet();
+    first.drop();
+    await bench.run(500);
+    const second = bench.connect(bench.ring())!;
+    await bench.run(300);
+    second.start();
+    await bench.run(5_000);
+    expect(bench.ended).toBeNull();
+    second.stop();
+    await bench.run(10);
+    bench.expectEnded('caller', 'completed');
+  });
+
+  it.each([
+    { what: 'of another call', options: { startCallSid: 'CA666' } },
+    { what: 'of another codec', options: { encoding: 'audio/opus' } },
+  ])('is sent away alone when its start is $what: the first goes on', async ({ options }) => {
+    const bench = new CallBench();
+    const first = await bench.answerAndGreet();
+    const second = bench.connect(bench.ring(), options)!;
+    second.start();
+    await bench.run(1_000);
+    expect(second.ended).toBe(true);
+    expect(first.ended).toBe(false);
+    expect(bench.ended).toBeNull();
+    first.stop();
+    await bench.run(10);
+    bench.expectEnded('caller', 'completed');
+  });
+
+  it('that never says start does not hurt the first', async () => {
+    const bench = new CallBench();
+    const first = await bench.answerAndGreet();
+    const second = bench.connect(bench.ring())!;
+    await bench.run(11_000);
+    expect(second.closes).toMatchObject([{ code: 1008 }]);
+    expect(first.ended).toBe(false);
+    expect(bench.ended).toBeNull();
+  });
+
+  it('replaces a first socket that has not started: carriers repeat their handshake', async () => {
+    const bench = new CallBench();
+    const path = bench.ring();
+    const first = bench.connect(path)!;
+    await bench.run(500);
+    const second = bench.connect(path)!;
+    await bench.run(10);
+    expect(first.ended).toBe(true);
+    second.start();
+    await bench.run(1_000);
+    second.stop();
+    await bench.run(10);
+    bench.expectEnded('caller', 'completed');
+  });
+});
+
+describe('a call id that comes back', () => {
+  it('is a new call once the old one has ended', async () => {
+    const bench = new CallBench({
+      live: [
+        { kind: 'ready', afterMs: 1 },
+        { kind: 'ready', afterMs: 1 },
+      ],
+    });
+    const first = await bench.answer();
+    first.stop();
+    await bench.run(10);
+    const second = await bench.answer();
+    await bench.run(100);
+    second.stop();
+    await bench.run(10);
+    expect(
+      new Set(bench.of('call-ended').map((entry) => (entry as unknown as { ref: string }).ref)).size,
+    ).toBe(2);
+    bench.expectNothingLeft();
+  });
+});

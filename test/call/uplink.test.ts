@@ -1,0 +1,231 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createResampler } from '../../src/audio/resample.ts';
+import { createCodec, type PayloadCodec } from '../../src/call/codec.ts';
+import { Uplink } from '../../src/call/uplink.ts';
+import { noise } from '../audio/signals.ts';
+import { bytesOf } from './simulated-carrier.ts';
+
+/** 20 ms of the caller at 8 kHz. */
+const FRAME = 160;
+
+/** An uplink, a caller made of noise, and a connection that keeps what it takes. */
+class Desk {
+  readonly codec: PayloadCodec = createCodec({ encoding: 'l16', sampleRate: 8_000 });
+  readonly uplink: Uplink;
+  readonly signal: Int16Array;
+  pushed = 0;
+  takes = true;
+  readonly chunks: Int16Array[] = [];
+
+  constructor(chunkMs = 20, seconds = 60) {
+    this.signal = noise(seconds * 8_000, 8_000, 3);
+    this.uplink = new Uplink(this.codec, chunkMs, (samples) => {
+      if (this.takes) this.chunks.push(samples.slice());
+      return this.takes;
+    });
+  }
+
+  push(samples = FRAME): void {
+    const part = this.signal.subarray(this.pushed, this.pushed + samples);
+    this.pushed += part.length;
+    // As the carrier's socket does: the memory is written again as soon as we are back.
+    const payload = bytesOf(part).slice();
+    this.uplink.push(payload, this.codec.decode(payload));
+    payload.fill(0);
+  }
+
+  frames(count: number): void {
+    for (let i = 0; i < count; i++) this.push();
+  }
+
+  get sent(): Int16Array {
+    const all = new Int16Array(this.chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+    let at = 0;
+    for (const chunk of this.chunks) {
+      all.set(chunk, at);
+      at += chunk.length;
+    }
+    return all;
+  }
+
+  get droppedMs(): number {
+    return this.uplink.droppedMs;
+  }
+
+  get sentMs(): number {
+    return this.sent.length / 16;
+  }
+}
+
+/** The whole signal in one piece: what the model must hear, however it was delivered. */
+const converted = (signal: Int16Array) => createResampler(8_000, 16_000).process(signal).slice();
+
+const beginsWith = (whole: Int16Array, part: Int16Array) =>
+  Buffer.from(bytesOf(whole.slice(0, part.length))).equals(Buffer.from(bytesOf(part.slice())));
+
+describe('nothing is lost, doubled or reordered', () => {
+  const step = fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({ type: fc.constant('frames' as const), count: fc.integer({ min: 1, max: 90 }) }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        type: fc.constant('odd' as const),
+        samples: fc.integer({ min: 1, max: 1_700 }),
+      }),
+    },
+    { weight: 3, arbitrary: fc.record({ type: fc.constant('open' as const) }) },
+    { weight: 2, arbitrary: fc.record({ type: fc.constant('close' as const) }) },
+    { weight: 1, arbitrary: fc.record({ type: fc.constant('refuse' as const), refuse: fc.boolean() }) },
+  );
+
+  test('however connections come, go and refuse', () => {
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 30, size: 'max' }),
+        fc.constantFrom(20, 40, 60, 100),
+        (steps, chunkMs) => {
+          const desk = new Desk(chunkMs);
+          for (const each of steps) {
+            if (each.type === 'frames') desk.frames(Math.min(each.count, (29_000 * 8 - desk.pushed) / FRAME));
+            else if (each.type === 'odd') desk.push(Math.min(each.samples, 29_000 * 8 - desk.pushed));
+            else if (each.type === 'open') desk.uplink.open();
+            else if (each.type === 'close') desk.uplink.close();
+            else desk.takes = !each.refuse;
+          }
+          desk.takes = true;
+          desk.uplink.open();
+          const said = desk.pushed;
+          desk.frames(Math.ceil(said / FRAME) + 20);
+          const wanted = converted(desk.signal.subarray(0, desk.pushed));
+          const { sent } = desk;
+          expect(beginsWith(wanted, sent)).toBe(true);
+          // Caught up: less than an open chunk is missing.
+          expect(wanted.length - sent.length).toBeLessThan(16 * chunkMs + 2 * FRAME);
+          expect(desk.droppedMs).toBe(0);
+          for (const chunk of desk.chunks) expect(chunk.length).toBe(16 * chunkMs);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test('when a connection dies before it is known to be dead, the next one gets what it refused', () => {
+    const desk = new Desk();
+    desk.uplink.open();
+    desk.frames(10);
+    desk.takes = false;
+    desk.frames(5);
+    desk.uplink.close();
+    desk.takes = true;
+    desk.frames(5);
+    desk.uplink.open();
+    desk.frames(1);
+    expect(desk.sentMs).toBe(21 * 20);
+    expect(beginsWith(converted(desk.signal), desk.sent)).toBe(true);
+  });
+});
+
+describe('what was held', () => {
+  test('up to a second of it goes in one burst', () => {
+    const desk = new Desk();
+    desk.frames(100);
+    expect(desk.sentMs).toBe(0);
+    expect(desk.uplink.heldMs).toBe(2_000);
+    desk.uplink.open();
+    expect(desk.sentMs).toBe(1_000);
+    expect(desk.uplink.heldMs).toBe(1_000);
+  });
+
+  test('the rest follows at twice real time, until nothing waits', () => {
+    const desk = new Desk();
+    desk.frames(100);
+    desk.uplink.open();
+    for (let frame = 1; frame <= 50; frame++) {
+      desk.push();
+      expect(desk.sentMs).toBe(1_000 + frame * 40);
+    }
+    expect(desk.uplink.heldMs).toBe(0);
+    desk.push();
+    expect(desk.sentMs).toBe(1_000 + 50 * 40 + 20);
+  });
+
+  test('is half a minute at most; then the oldest is given up, and counted', () => {
+    const desk = new Desk();
+    desk.frames(1_750);
+    expect(desk.uplink.heldMs).toBe(30_000);
+    expect(desk.droppedMs).toBe(5_000);
+    desk.uplink.open();
+    desk.frames(1_500);
+    const wanted = converted(desk.signal.subarray(5_000 * 8));
+    expect(beginsWith(wanted, desk.sent)).toBe(true);
+  });
+
+  test('is bounded as well behind a connection that is open and takes nothing', () => {
+    const desk = new Desk();
+    desk.takes = false;
+    desk.uplink.open();
+    desk.frames(2_000);
+    expect(desk.uplink.heldMs).toBeLessThanOrEqual(30_000);
+    expect(desk.droppedMs).toBeGreaterThanOrEqual(9_900);
+    expect(desk.droppedMs + desk.uplink.heldMs).toBeCloseTo(40_000 - 20, -2);
+  });
+});
+
+describe('the end of a stream', () => {
+  test('empties the filter and the open chunk: a lone syllable is not kept back', () => {
+    const desk = new Desk(100);
+    desk.uplink.open();
+    desk.frames(3);
+    expect(desk.sentMs).toBe(0);
+    desk.uplink.flush();
+    // 3.5 ms more than was said: the delay of the filter.
+    expect(desk.sent.length).toBe((3 * FRAME + 28) * 2);
+    const resampler = createResampler(8_000, 16_000);
+    const said = resampler.process(desk.signal.subarray(0, 3 * FRAME)).slice();
+    expect(beginsWith(desk.sent, said)).toBe(true);
+  });
+
+  test('lets go of what was still catching up first', () => {
+    const desk = new Desk();
+    desk.frames(150);
+    desk.uplink.open();
+    desk.uplink.flush();
+    expect(desk.uplink.heldMs).toBe(0);
+    expect(beginsWith(desk.sent, converted(desk.signal.subarray(0, desk.pushed)))).toBe(true);
+  });
+});
+
+describe('manual activity', () => {
+  test('between two utterances nothing is sent, and of the silence only the last half second is kept', () => {
+    const desk = new Desk();
+    desk.uplink.mute();
+    desk.uplink.open();
+    desk.frames(200);
+    expect(desk.sentMs).toBe(0);
+    expect(desk.uplink.heldMs).toBe(500);
+    expect(desk.droppedMs).toBe(0);
+    desk.uplink.unmute();
+    expect(desk.sentMs).toBe(500);
+    const preRoll = desk.signal.subarray(desk.pushed - 500 * 8, desk.pushed);
+    expect(beginsWith(converted(preRoll), desk.sent)).toBe(true);
+    desk.frames(10);
+    expect(desk.sentMs).toBe(700);
+  });
+
+  test('the end of an utterance is on its way before the silence begins, also when it was still catching up', () => {
+    const desk = new Desk();
+    desk.frames(200);
+    desk.uplink.open();
+    desk.uplink.mute();
+    const wanted = converted(desk.signal.subarray(0, desk.pushed));
+    expect(desk.sent.length).toBeGreaterThanOrEqual(wanted.length);
+    expect(beginsWith(desk.sent, wanted)).toBe(true);
+    const sentMs = desk.sentMs;
+    desk.frames(50);
+    expect(desk.sentMs).toBe(sentMs);
+  });
+});
