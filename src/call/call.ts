@@ -294,7 +294,10 @@ export class Call implements Ticked {
         if (attached) this.#onCallerAudio(event.payload, event.mediaTimeMs, receivedAtMs);
         break;
       case 'mark':
-        if (attached) this.#conversation?.playout.echoed(event.name, event.outcome, receivedAtMs);
+        if (attached) {
+          const mediaMs = this.#caller?.mediaEndMs ?? null;
+          this.#conversation?.playout.echoed(event.name, event.outcome, receivedAtMs, mediaMs);
+        }
         break;
       case 'dtmf':
         if (attached) this.#onKey(event.digit, receivedAtMs);

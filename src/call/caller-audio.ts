@@ -28,6 +28,7 @@ export class CallerAudio {
   readonly #samplesPerMs: number;
   #lastFrameAtMs: number | null = null;
   #stalledMs = 0;
+  #mediaEndMs: number | null = null;
 
   constructor(codec: PayloadCodec, uplink: Uplink, journal: Journal, totals: CallTotals) {
     this.#codec = codec;
@@ -44,6 +45,11 @@ export class CallerAudio {
     return this.#tracker.lastSpeechAtMs;
   }
 
+  /** The carrier's time behind the newest frame; null before the first, or where frames carry none. */
+  get mediaEndMs(): number | null {
+    return this.#mediaEndMs;
+  }
+
   /** A payload of the attached stream. `echoDbov`: the level of our own audio that may be in it. */
   push(
     payload: Uint8Array,
@@ -58,6 +64,7 @@ export class CallerAudio {
     this.#totals.inboundFrames += 1;
     this.#totals.inboundMs += ms;
     if (mediaTimeMs !== null) {
+      this.#mediaEndMs = mediaTimeMs + ms;
       this.jitter.arrived(mediaTimeMs, nowMs);
       const place = this.#gaps.place(mediaTimeMs, ms);
       if (place.late) {
@@ -84,6 +91,7 @@ export class CallerAudio {
   restart(): void {
     this.#endStall();
     this.#lastFrameAtMs = null;
+    this.#mediaEndMs = null;
     this.#gaps.reset();
     this.jitter.reset();
   }

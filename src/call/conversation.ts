@@ -43,6 +43,8 @@ const NEGLIGIBLE_MS = 20;
 const TRAILING_TEXT_MS = 500;
 /** A greeting that was asked for twice may come twice, but not later than this. */
 const SURPLUS_GREETING_MS = 8_000;
+/** Marks that a `clear` throws out are back by then, or will not come. */
+const CUT_MARKS_MS = 1_000;
 /** A model that says nothing for so long in the middle of a turn has forgotten to end it. */
 const ABANDONED_TURN_MS = 3_000;
 
@@ -75,6 +77,8 @@ export class Conversation {
   #turnReadAtMs = 0;
   #turnOverAtMs = Number.NEGATIVE_INFINITY;
   #generationFrom = 0;
+  /** A generation that was cut, whose account is still open. */
+  #cut: { readonly heardTo: number; readonly generation: number; readonly untilMs: number } | null = null;
   #generationSentMs = 0;
   #staleMs = 0;
   /** Greetings that were asked for and may still come, beyond the one that was spoken. */
@@ -140,6 +144,7 @@ export class Conversation {
   playClip(bytes24k: Uint8Array, text: string, nowMs: number): void {
     // What was stopped on suspicion is given up, lest the clip be given up with it.
     if (this.#suspectedAtMs !== null) this.#believe(nowMs);
+    this.#closeCut();
     const turn = this.#gate.clip();
     this.#answeredSinceCaller = true;
     this.#turnReadAtMs = nowMs;
@@ -223,6 +228,7 @@ export class Conversation {
   /** Every 20 ms. `lastSpeechAtMs`: when the last frame with speech arrived. */
   tick(nowMs: number, lastSpeechAtMs: number | null): void {
     if (lastSpeechAtMs !== null) this.#lastSpeechAtMs = lastSpeechAtMs;
+    if (this.#cut !== null && (this.#playout.cut?.settled || nowMs >= this.#cut.untilMs)) this.#closeCut();
     if (this.#verdictAtMs !== null && nowMs >= this.#verdictAtMs) {
       this.#verdictAtMs = null;
       const speaking = lastSpeechAtMs !== null && nowMs - lastSpeechAtMs <= STILL_SPEAKING_MS;
@@ -251,7 +257,8 @@ export class Conversation {
 
   /** The call is over: the last generation's account. */
   finish(nowMs: number): void {
-    this.#closeGeneration('played', this.#playout.heardTo(nowMs));
+    this.#closeCut();
+    this.#closeGeneration('played', this.#playout.heardTo(nowMs), this.#playout.generation);
     const { messages, sentMs, marksSent, marksEchoed } = this.#playout.counts;
     this.#totals.outboundMessages = messages;
     this.#totals.outboundMs = sentMs;
@@ -292,6 +299,7 @@ export class Conversation {
   }
 
   #openTurn(receivedAtMs: number): void {
+    this.#closeCut();
     const spokenOver = this.#spokeAtMs !== null && this.#playout.unplayedMs(receivedAtMs) > NEGLIGIBLE_MS;
     // A new answer never queues behind an old one that the caller has spoken over.
     if (spokenOver && this.#policy.bargeIn) this.#stop('new-answer', this.#onsetAtMs, receivedAtMs);
@@ -375,6 +383,7 @@ export class Conversation {
 
   /** Stops the sound at once, and keeps what was not heard until it is known whether that was speech. */
   #suspect(onsetAtMs: number, nowMs: number): void {
+    this.#closeCut();
     this.#playout.pause(nowMs);
     this.#suspectedAtMs = nowMs;
     this.#totals.bargeIns += 1;
@@ -396,7 +405,7 @@ export class Conversation {
       this.#suspectedAtMs = null;
       const { heardTo } = this.#playout.drop(nowMs);
       this.#voice.reset();
-      this.#closeGeneration('cleared', heardTo);
+      this.#generationCut(heardTo, nowMs);
       if (this.#gate.generating) {
         this.#gate.cut(nowMs);
         this.#endTurn(this.#gate.turn, 'interrupted');
@@ -423,6 +432,7 @@ export class Conversation {
 
   /** A new generation: `clear` is written before anything else is done. */
   #stop(by: 'model' | 'new-answer', onsetAtMs: number | null, receivedAtMs: number): void {
+    this.#closeCut();
     const { heardTo, droppedMs } = this.#playout.drop(receivedAtMs);
     const clearedAtMs = this.#clock.now();
     this.#voice.reset();
@@ -435,10 +445,24 @@ export class Conversation {
       gatewayMs: by === 'model' ? clearedAtMs - receivedAtMs : null,
       droppedMs,
     });
-    this.#closeGeneration('cleared', heardTo);
+    this.#generationCut(heardTo, receivedAtMs);
   }
 
-  #closeGeneration(how: 'played' | 'cleared', heardTo: number): void {
+  /** The account of a cut generation waits for the marks that the carrier throws out: they tell where it was cut. */
+  #generationCut(heardTo: number, nowMs: number): void {
+    this.#closeCut();
+    this.#cut = { heardTo, generation: this.#playout.generation - 1, untilMs: nowMs + CUT_MARKS_MS };
+    if (this.#playout.cut?.settled !== false) this.#closeCut();
+  }
+
+  #closeCut(): void {
+    const cut = this.#cut;
+    if (cut === null) return;
+    this.#cut = null;
+    this.#closeGeneration('cleared', this.#playout.cut?.heardTo ?? cut.heardTo, cut.generation);
+  }
+
+  #closeGeneration(how: 'played' | 'cleared', heardTo: number, generation: number): void {
     const from = this.#generationFrom;
     const turns = this.#ledger.heardUpTo(heardTo, from);
     this.#ledger.cutAt(heardTo);
@@ -450,7 +474,7 @@ export class Conversation {
     this.#generationSentMs = sentMs;
     this.#journal.write({
       type: 'generation-over',
-      generation: how === 'played' ? this.#playout.generation : this.#playout.generation - 1,
+      generation,
       how,
       sentMs: sentInItMs,
       heardMs,

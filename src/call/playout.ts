@@ -6,6 +6,7 @@
 import { SILENCE_DBOV } from '../audio/level.ts';
 import { CarrierClock } from './carrier-clock.ts';
 import type { PayloadCodec } from './codec.ts';
+import { CarrierTime, CutAccount, type PendingMark } from './cut-account.ts';
 import { PayloadQueue } from './payload-queue.ts';
 import { TICK_MS } from './ticker.ts';
 
@@ -85,7 +86,10 @@ export class Playout {
   #markedTo = 0;
   /** Up to where the port knows of the ends of turns. */
   #endedTo = 0;
-  #pendingMarks: { readonly number: number; readonly position: number }[] = [];
+  #pendingMarks: PendingMark[] = [];
+  readonly #carrierTime: CarrierTime;
+  /** The newest stop, whose cleared marks may still tell where it cut. */
+  #cut: CutAccount | null = null;
   #watchingDrain = false;
   #marksSent = 0;
   #marksEchoed = 0;
@@ -105,6 +109,7 @@ export class Playout {
     this.#samplesPerMs = codec.sampleRate / 1000;
     this.#queue = new PayloadQueue(codec.bytesPerSample, MAX_QUEUED_MS * this.#samplesPerMs);
     this.#clock = new CarrierClock(codec.sampleRate);
+    this.#carrierTime = new CarrierTime(this.#samplesPerMs);
     this.#leadMs = limits.leadMs;
   }
 
@@ -145,6 +150,11 @@ export class Playout {
 
   get heardBy(): 'marks' | 'clock' {
     return this.#marksEchoed > 0 ? 'marks' : 'clock';
+  }
+
+  /** What the caller had heard at the last stop, as far as it is known by now. */
+  get cut(): { readonly heardTo: number; readonly settled: boolean } | null {
+    return this.#cut;
   }
 
   setCushion(ms: number): void {
@@ -243,10 +253,20 @@ export class Playout {
     return { heardTo, droppedMs };
   }
 
-  /** A mark came back. `name` is `g<generation>.<number>`; those of other generations say nothing about this one. */
-  echoed(name: string, outcome: 'played' | 'cleared' | 'ambiguous', nowMs: number): void {
+  /**
+   * A mark came back. `name` is `g<generation>.<number>`; those of older generations only tell where the stop cut.
+   * @param mediaMs the carrier's time, as the caller's newest frame has it; null where frames carry none
+   */
+  echoed(
+    name: string,
+    outcome: 'played' | 'cleared' | 'ambiguous',
+    nowMs: number,
+    mediaMs: number | null = null,
+  ): void {
     const mark = parseMark(name);
-    if (mark === null || mark.generation !== this.#generation || outcome === 'cleared') return;
+    if (mark === null) return;
+    if (mark.generation === this.#cut?.generation) this.#learnCut(this.#cut, mark.number, mediaMs);
+    if (mark.generation !== this.#generation || outcome === 'cleared') return;
     const index = this.#pendingMarks.findIndex((pending) => pending.number === mark.number);
     if (index === -1) return;
     const { position } = this.#pendingMarks[index] as { position: number };
@@ -254,6 +274,7 @@ export class Playout {
     this.#pendingMarks.splice(0, index + 1);
     this.#marksEchoed += 1;
     this.#heardByMark = Math.max(this.#heardByMark, position);
+    if (mediaMs !== null) this.#carrierTime.played(position, mediaMs);
     const slippedMs = this.#clock.echoed(position, nowMs);
     if (slippedMs > 0) {
       this.#leadMs = Math.min(this.#limits.maxLeadMs, this.#leadMs + LEAD_STEP_MS);
@@ -317,6 +338,7 @@ export class Playout {
     const inTurn = starting && turn !== undefined && from > turn.from && turn.audible;
     const padMs = starting && !inTurn ? this.#pad(port, from) : 0;
     if (!port.audio(payload)) return false;
+    if (starting) this.#carrierTime.runBegins(from);
     const dryMs = this.#clock.wrote(from, to, nowMs + padMs);
     if (inTurn && dryMs > 0) this.#listener.onUnderrun(dryMs, 'clock');
     this.#sent = to;
@@ -364,12 +386,28 @@ export class Playout {
 
   /** Writes `clear` where anything may be unplayed, and begins a generation. @returns the position heard */
   #clearCarrier(nowMs: number): number {
+    const sentTo = this.#sent;
     const heard = this.#rewind(nowMs);
     this.#clock.cleared(nowMs);
+    this.#cut = new CutAccount({
+      generation: this.#generation,
+      pending: this.#pendingMarks,
+      zeroMs: this.#carrierTime.zeroMs,
+      samplesPerMs: this.#samplesPerMs,
+      heardTo: heard,
+      sentTo,
+    });
     // Before `clear` is written: the marks that it returns must not count as played, however soon they are here.
     this.#newGeneration();
     this.#port?.clear();
     return heard;
+  }
+
+  /** Marks thrown out by a `clear` are back. While it is open whether playing goes on, it will do so from there. */
+  #learnCut(cut: CutAccount, number: number, mediaMs: number | null): void {
+    if (mediaMs === null || !cut.echoed(number, mediaMs) || !this.#paused) return;
+    this.#heard = cut.heardTo;
+    this.#goBackTo(Math.max(this.#queue.start, cut.heardTo));
   }
 
   #rewind(nowMs: number): number {
