@@ -121,6 +121,16 @@ export class Uplink {
   }
 
   #collect(samples: Int16Array): void {
+    // The usual case: a frame is a chunk. One that is not taken is kept like any other, and offered again.
+    if (this.#chunkFill === 0 && samples.length === this.#chunk.length) {
+      if (!this.#send(samples)) {
+        this.#chunk.set(samples);
+        this.#chunkFill = samples.length;
+        return;
+      }
+      this.sentMs += samples.length / 16;
+      return;
+    }
     let at = 0;
     while (at < samples.length) {
       if (this.#chunkFill === this.#chunk.length) {

@@ -147,15 +147,20 @@ export class GeminiConnection implements LiveConnection {
   }
 }
 
+/** A second of audio is the most that one frame carries. */
+const SCRATCH = Buffer.alloc(
+  AUDIO_HEAD.length + Math.ceil((MAX_SAMPLES_PER_FRAME * 2) / 3) * 4 + AUDIO_TAIL.length,
+);
+SCRATCH.write(AUDIO_HEAD, 'latin1');
+
 /**
  * The frame that `session.sendRealtimeInput({ audio })` writes, byte for byte, without the objects on the way: it is
- * written fifty times a second in every call. A buffer, because `ws` masks a buffer and its header into one write.
+ * written fifty times a second in every call. A buffer, because `ws` masks a buffer and its header into one write; it
+ * copies in doing so, and therefore the same memory serves every frame: valid until the next call.
  */
 export function audioFrame(samples: Int16Array): Buffer {
-  const base64 = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength).toString('base64');
-  const frame = Buffer.allocUnsafe(AUDIO_HEAD.length + base64.length + AUDIO_TAIL.length);
-  frame.write(AUDIO_HEAD, 0, 'latin1');
-  frame.write(base64, AUDIO_HEAD.length, 'latin1');
-  frame.write(AUDIO_TAIL, AUDIO_HEAD.length + base64.length, 'latin1');
-  return frame;
+  const bytes = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
+  const end = AUDIO_HEAD.length + SCRATCH.write(bytes.toString('base64'), AUDIO_HEAD.length, 'latin1');
+  SCRATCH.write(AUDIO_TAIL, end, 'latin1');
+  return SCRATCH.subarray(0, end + AUDIO_TAIL.length);
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { MediaCommand, MediaEvent, MediaFault, MediaFormat, MediaPort } from '../carrier.ts';
 import { createMarkJudge, type MarkJudge } from './marks.ts';
+import { readUsualMedia } from './usual-media.ts';
 
 /**
  * Twilio Media Streams, the bidirectional kind: JSON in text frames, PCMU at 8 kHz as base64 both ways.
@@ -45,6 +46,7 @@ export function createTwilioMediaPort(): MediaPort {
 class TwilioMediaPort implements MediaPort {
   readonly #marks: MarkJudge = createMarkJudge();
   #streamSid: string | null = null;
+  #sidBytes: Uint8Array | null = null;
   #stopped = false;
   /** What comes before a payload and instead of one; written once per stream since only the payload changes. */
   #mediaHead = '';
@@ -52,8 +54,8 @@ class TwilioMediaPort implements MediaPort {
 
   decode(data: Buffer, isBinary: boolean): readonly MediaEvent[] {
     if (isBinary) return fault('unexpected-binary', `a binary message of ${data.length} bytes`);
-    const media = this.#streamSid === null || this.#stopped ? null : readUsualMedia(data, this.#streamSid);
-    if (media !== null) return media;
+    const media = this.#sidBytes === null || this.#stopped ? null : readUsualMedia(data, this.#sidBytes);
+    if (media !== null) return [{ type: 'audio', payload: media.payload, mediaTimeMs: media.mediaTimeMs }];
     const message = parseObject(data);
     if (message === null) return fault('bad-json', `a message of ${data.length} bytes is no JSON object`);
     const event = message['event'];
@@ -120,6 +122,7 @@ class TwilioMediaPort implements MediaPort {
       ];
     }
     this.#streamSid = streamSid;
+    if (/^[A-Za-z0-9]+$/.test(streamSid)) this.#sidBytes = Buffer.from(streamSid, 'latin1');
     const head = `"streamSid":${JSON.stringify(streamSid)}`;
     this.#mediaHead = `{"event":"media",${head},"media":{"payload":"`;
     this.#clear = `{"event":"clear",${head}}`;
@@ -152,21 +155,6 @@ class TwilioMediaPort implements MediaPort {
     }
     return messages;
   }
-}
-
-/**
- * The media message exactly as Twilio writes it, nothing but ASCII and no escapes: read this way it takes half the time
- * of JSON.parse (0.48 against 0.86 µs, Node 24), and it is nearly all that ever comes. Anything else is no match.
- */
-const USUAL_MEDIA =
-  /^\{"event":"media","sequenceNumber":"[0-9]+",(?:"streamSid":"([A-Za-z0-9]+)",)?"media":\{"track":"inbound","chunk":"[0-9]+","timestamp":"([0-9]{1,15})","payload":"([A-Za-z0-9+/]+={0,2})"\}(?:,"streamSid":"([A-Za-z0-9]+)")?\}$/;
-
-/** The same events as the long way would give, or null where that way must be gone. */
-function readUsualMedia(data: Buffer, streamSid: string): readonly MediaEvent[] | null {
-  const [, sidBefore, timestamp, base64, sidAfter] = USUAL_MEDIA.exec(data.toString('latin1')) ?? [];
-  if (base64 === undefined || (sidAfter ?? sidBefore) !== streamSid) return null;
-  const payload = Buffer.from(base64, 'base64');
-  return payload.length > 0 ? [{ type: 'audio', payload, mediaTimeMs: Number(timestamp) }] : null;
 }
 
 /** Checked by hand rather than by a schema: this is the message that comes fifty times a second. */
