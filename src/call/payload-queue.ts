@@ -61,8 +61,9 @@ export class PayloadQueue {
 
   #reserve(bytes: number): void {
     if (bytes <= this.#bytes.length) return;
-    let size = Math.max(FIRST_BYTES, this.#bytes.length * 2);
-    while (size < bytes) size *= 2;
+    // By half: a burst of some seconds would otherwise hold twice its size for as long as it plays.
+    let size = Math.max(FIRST_BYTES, this.#bytes.length);
+    while (size < bytes) size += size >> 1;
     const grown = new Uint8Array(size);
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;

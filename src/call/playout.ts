@@ -197,6 +197,10 @@ export class Playout {
 
   tick(nowMs: number): void {
     if (this.#sent < this.#queue.end) this.#write(nowMs);
+    // All was heard: nothing to go back to, and a silent call holds no audio.
+    else if (this.#queue.start < this.#sent && !this.#paused && this.#heardNow(nowMs) >= this.#sent) {
+      this.#queue.forgetBefore(this.#sent);
+    }
     if (this.#watchingDrain) this.#checkDrained(nowMs);
   }
 
