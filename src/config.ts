@@ -99,6 +99,11 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       `PUBLIC_URL is not set, but carrier credentials are: wanted ${SETTINGS.PUBLIC_URL.wanted}.`,
     );
   }
+  if (isSet('TWILIO_REGION') && values.TWILIO_REGION !== 'us1' && !isSet('TWILIO_EDGE')) {
+    problems.push(
+      `TWILIO_REGION is "${values.TWILIO_REGION}" and TWILIO_EDGE is not set: wanted both, as Twilio's API has no address for a region alone.`,
+    );
+  }
   if (!isLoopbackHost(values.ADMIN_HOST) && !isSet('ADMIN_TOKEN')) {
     problems.push(
       `ADMIN_HOST is "${values.ADMIN_HOST}", which is not loopback, and ADMIN_TOKEN is not set: ` +

@@ -72,7 +72,7 @@ export const botSchema = z
     thinking: z
       .strictObject({
         level: z.enum(['minimal', 'low', 'medium', 'high']).optional(),
-        budget: z.int().min(0).optional(),
+        budget: z.int().min(-1).optional(),
       })
       .optional(),
     temperature: z.number().min(0).max(2).optional(),

@@ -3,6 +3,7 @@
  * tracker, and sent up. Where the carrier falls silent without a word, silence is sent in its stead, so that the model
  * hears the pause and can take its turn.
  */
+import { levelDbov } from '../audio/level.ts';
 import type { PayloadCodec } from './codec.ts';
 import { GapFiller } from './gap-filler.ts';
 import { JitterMeter } from './jitter.ts';
@@ -12,8 +13,10 @@ import { TICK_MS } from './ticker.ts';
 import type { CallTotals } from './totals.ts';
 import type { Uplink } from './uplink.ts';
 
-/** Nothing for so long from a carrier that sends all the time: the line stands still. */
-const STALL_MS = 300;
+/** Nothing for so long from a carrier that sends all the time: the line stands still. A bad line is late by half of it. */
+const STALL_MS = 600;
+/** Frames as quiet as this are left out after a stall, until the line has caught up with the time that was filled. */
+const QUIET_DBOV = -50;
 
 export class CallerAudio {
   readonly #codec: PayloadCodec;
@@ -28,6 +31,8 @@ export class CallerAudio {
   readonly #samplesPerMs: number;
   #lastFrameAtMs: number | null = null;
   #stalledMs = 0;
+  /** Silence that stood in for frames which came after all: the model is behind by so much. */
+  #surplusMs = 0;
   #mediaEndMs: number | null = null;
 
   constructor(codec: PayloadCodec, uplink: Uplink, journal: Journal, totals: CallTotals) {
@@ -71,9 +76,17 @@ export class CallerAudio {
         this.#totals.lateFrames += 1;
         return null;
       }
-      if (place.fillMs > 0 || place.unfilledMs > 0) this.#fill(place.fillMs, place.unfilledMs);
+      if (place.fillMs > 0 || place.unfilledMs > 0) {
+        this.#surplusMs = 0;
+        this.#fill(place.fillMs, place.unfilledMs);
+      }
     }
     const samples = this.#codec.decode(payload);
+    if (this.#surplusMs > 0 && levelDbov(samples) < QUIET_DBOV) {
+      this.#surplusMs = Math.max(0, this.#surplusMs - ms);
+      this.#totals.lateFrames += 1;
+      return null;
+    }
     const change = this.#tracker.push(samples, nowMs, echoDbov);
     this.#uplink.push(payload, samples);
     return change;
@@ -91,6 +104,7 @@ export class CallerAudio {
   restart(): void {
     this.#endStall();
     this.#lastFrameAtMs = null;
+    this.#surplusMs = 0;
     this.#mediaEndMs = null;
     this.#gaps.reset();
     this.jitter.reset();
@@ -117,6 +131,7 @@ export class CallerAudio {
 
   #endStall(): void {
     if (this.#stalledMs === 0) return;
+    this.#surplusMs = this.#stalledMs;
     this.#journal.write({ type: 'caller-stalled', stalledMs: this.#stalledMs + STALL_MS });
     this.#stalledMs = 0;
   }

@@ -13,7 +13,7 @@ export interface Clip {
 }
 
 const TEXTS = {
-  greeting: 'Hello. Thank you for calling. How can I help you?',
+  greeting: 'Hello, and thank you for calling. How can I help you?',
   apology: "I'm sorry, we have a technical problem. Please call again later.",
   goodbye: 'Thank you for calling. Goodbye.',
   moment: 'One moment, please.',

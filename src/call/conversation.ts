@@ -75,6 +75,7 @@ export class Conversation {
   #lastAudioMs = Number.NEGATIVE_INFINITY;
   #drainWanted = false;
   #turnReadAtMs = 0;
+  #audibleTurn = 0;
   #turnOverAtMs = Number.NEGATIVE_INFINITY;
   #generationFrom = 0;
   /** A generation that was cut, whose account is still open. */
@@ -147,7 +148,6 @@ export class Conversation {
     this.#closeCut();
     const turn = this.#gate.clip();
     this.#answeredSinceCaller = true;
-    this.#turnReadAtMs = nowMs;
     this.#beginTurn(turn);
     this.#ledger.said(turn, text);
     this.#push(bytes24k, 24_000, turn, nowMs);
@@ -307,7 +307,6 @@ export class Conversation {
     // Speech that was over when the turn began does not interrupt it.
     if (!this.#callerSpeaking) this.#onsetAtMs = null;
     this.#answeredSinceCaller = true;
-    this.#turnReadAtMs = receivedAtMs;
     this.#beginTurn(this.#gate.turn);
     this.#host.onBotAudible();
   }
@@ -358,6 +357,8 @@ export class Conversation {
 
   #push(bytes: Uint8Array, sampleRate: number, turn: number, nowMs: number): void {
     this.#lastAudioMs = nowMs;
+    // Until the turn is heard, what was read so far was silence.
+    if (turn !== this.#audibleTurn) this.#turnReadAtMs = nowMs;
     this.#tail(turn, this.#voice.push(bytes, sampleRate, turn, nowMs));
   }
 
@@ -368,6 +369,7 @@ export class Conversation {
 
   #onAudible(turn: number, padMs: number): void {
     const writtenAtMs = this.#clock.now();
+    this.#audibleTurn = turn;
     const addedLatencyMs = writtenAtMs - this.#turnReadAtMs;
     const speechAtMs = this.#lastSpeechAtMs;
     this.#journal.write({

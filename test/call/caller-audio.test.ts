@@ -116,36 +116,52 @@ describe('the time line', () => {
 });
 
 describe('a line that stands still', () => {
-  test('is filled while it stands still, and what was filled then is not filled again', () => {
-    const desk = open();
+  /** Stands still from 20 ms of the stream on; silence is put in from 600 ms on. */
+  function standStill(desk: Desk, untilMs: number): void {
     desk.frame(0);
-    for (let ms = 20; ms <= 700; ms += 20) {
+    for (let ms = 20; ms <= untilMs; ms += 20) {
       desk.nowMs += 20;
       desk.caller.tick(desk.nowMs);
     }
-    // From 300 ms on: 300, 320 … 700 are 21 ticks.
+  }
+
+  test('is filled while it stands still, and what was filled then is not filled again', () => {
+    const desk = open();
+    standStill(desk, 1_000);
+    // 600, 620 … 1000 are 21 ticks.
     expect(desk.sentMs).toBe(20 + 420);
     desk.nowMs += 20;
-    desk.frame(720);
-    // The media line is whole: 740 ms, of which the first 280 ms of the stall are filled now.
-    expect(desk.sentMs).toBe(740);
-    expect(desk.totals.filledMs).toBe(280);
+    desk.frame(1_020);
+    // The media line is whole: 1040 ms, of which the first 580 ms of the stall are filled now.
+    expect(desk.sentMs).toBe(1_040);
+    expect(desk.totals.filledMs).toBe(580);
     const [stalled] = desk.of('caller-stalled');
-    expect(Math.abs(stalled!.stalledMs - 700)).toBeLessThanOrEqual(20);
+    expect(Math.abs(stalled!.stalledMs - 1_000)).toBeLessThanOrEqual(20);
   });
 
   test('and then sends everything at once loses no word', () => {
     const desk = open();
-    desk.frame(0);
-    for (let ms = 20; ms <= 500; ms += 20) {
-      desk.nowMs += 20;
-      desk.caller.tick(desk.nowMs);
-    }
+    standStill(desk, 1_000);
     const before = desk.sentMs;
-    for (let ms = 20; ms <= 500; ms += 20) desk.frame(ms);
-    expect(desk.sentMs - before).toBe(500);
+    for (let ms = 20; ms <= 1_000; ms += 20) desk.frame(ms);
+    expect(desk.sentMs - before).toBe(1_000);
     expect(desk.totals.lateFrames).toBe(0);
     expect(desk.of('caller-gap')).toEqual([]);
+  });
+
+  test('and then sends pauses as well leaves out of them what was filled: no time is counted twice', () => {
+    const desk = open();
+    standStill(desk, 1_000);
+    const quiet = noise(160, 20, 3);
+    for (let ms = 20; ms <= 2_000; ms += 20) desk.frame(ms, ms % 200 < 100 ? quiet : undefined);
+    expect(desk.sentMs).toBe(2_020);
+    expect(desk.totals.lateFrames * 20).toBe(420);
+  });
+
+  test('for as long as a bad line is late is not filled at all', () => {
+    const desk = open();
+    standStill(desk, 560);
+    expect(desk.sentMs).toBe(20);
   });
 
   test('before its first frame does not stand still: it has not begun', () => {
