@@ -1,7 +1,9 @@
 /** The shape of a scenario file; fixtures/README.md explains it to people. */
 import { z } from 'zod';
+import { faultSchema, MAX_FAULTS } from './emulator/faults/catalogue.ts';
 
 const milliseconds = z.number().min(0).max(3_600_000);
+const count = z.number().int().min(0).max(100_000);
 
 export interface ReplyFile {
   hears?: string | undefined;
@@ -49,6 +51,9 @@ const modelSchema = z.strictObject({
   /** How long a connection lives, and a session without compression. */
   connectionMs: milliseconds.optional(),
   sessionCapMs: milliseconds.optional(),
+  /** Beyond these the service answers that the quota is exceeded. */
+  maxSessions: count.optional(),
+  connectsPerMinute: count.optional(),
 });
 
 export const scenarioSchema = z.strictObject({
@@ -68,6 +73,7 @@ export const scenarioSchema = z.strictObject({
   replies: z.array(replySchema).optional(),
   onText: z.array(z.strictObject({ match: z.string(), ...replyShape })).optional(),
   otherwise: z.union([replySchema, z.array(replySchema)]).optional(),
+  faults: z.array(faultSchema).max(MAX_FAULTS).optional(),
   expect: z.looseObject({ bargeIns: z.number().int().optional(), endedBy: z.string().optional() }).optional(),
 });
 

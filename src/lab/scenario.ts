@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { messageOf, OffhookError } from '../errors.ts';
 import { type BehaviourValues, parseBehaviours } from '../gemini/behaviours.ts';
 import { type Clip, loadClip, phraseFor, tonePhrase } from './clip.ts';
+import type { Fault } from './emulator/faults/catalogue.ts';
 import { type ReplyFile, type ScenarioFile, scenarioSchema } from './scenario-schema.ts';
 
 export interface ModelPlan {
@@ -25,6 +26,9 @@ export interface ModelPlan {
   readonly behaviours: Partial<BehaviourValues>;
   readonly connectionMs: number;
   readonly sessionCapMs: number;
+  /** Sessions that the service has at once, and that it lets in within a minute; more are over the quota. */
+  readonly maxSessions: number;
+  readonly connectsPerMinute: number;
 }
 
 export interface PlannedCall {
@@ -67,6 +71,8 @@ export interface Scenario {
   readonly onText: readonly { readonly match: string; readonly reply: Reply }[];
   /** After the last reply these take turns; empty: the model keeps silent. */
   readonly otherwise: readonly Reply[];
+  /** What goes wrong, and when. In code: `makeFaults`, `randomFaults`. */
+  readonly faults: readonly Fault[];
   readonly expect: NonNullable<ScenarioFile['expect']>;
 }
 
@@ -82,6 +88,8 @@ export const DEFAULT_MODEL: ModelPlan = {
   // Connections were seen to end after 590 s; a session without compression lasts fifteen minutes (guides).
   connectionMs: 590_000,
   sessionCapMs: 900_000,
+  maxSessions: Number.POSITIVE_INFINITY,
+  connectsPerMinute: Number.POSITIVE_INFINITY,
 };
 
 export const makeReply = (reply: Partial<Reply>): Reply => ({
@@ -105,6 +113,7 @@ export function makeScenario(
     replies: [],
     onText: [],
     otherwise: [],
+    faults: [],
     expect: {},
     ...parts,
     model: { ...DEFAULT_MODEL, ...parts.model },
@@ -189,6 +198,7 @@ function build(
     replies: (file.replies ?? []).map(reply),
     onText: (file.onText ?? []).map(({ match, ...rest }) => ({ match, reply: reply(rest) })),
     otherwise: (Array.isArray(otherwise) ? otherwise : [otherwise]).map(reply),
+    faults: file.faults ?? [],
     expect: file.expect ?? {},
   });
 }

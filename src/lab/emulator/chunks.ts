@@ -21,12 +21,14 @@ export interface AudioChunk {
 export class ChunkStore {
   readonly #ways = new Map<string, WeakMap<Clip, readonly AudioChunk[]>>();
 
+  /** @param nearSilent nothing but the lowest bit of the clip is left: audio of full length that nobody hears */
   chunksOf(
     clip: Clip,
     plan: Pick<ModelPlan, 'seed' | 'chunkBytes'>,
     mimeType: string,
+    nearSilent = false,
   ): readonly AudioChunk[] {
-    const key = `${mimeType} ${plan.seed} ${plan.chunkBytes.join(' ')}`;
+    const key = `${mimeType} ${plan.seed} ${nearSilent} ${plan.chunkBytes.join(' ')}`;
     let known = this.#ways.get(key);
     if (known === undefined) {
       // A peer that sets ever new scenarios must not fill the memory.
@@ -36,16 +38,20 @@ export class ChunkStore {
     }
     let chunks = known.get(clip);
     if (chunks === undefined) {
-      chunks = cut(clip, plan, mimeType);
+      chunks = cut(nearSilent ? clip.samples.map(Math.sign) : clip.samples, plan, mimeType);
       known.set(clip, chunks);
     }
     return chunks;
   }
 }
 
-function cut(clip: Clip, plan: Pick<ModelPlan, 'seed' | 'chunkBytes'>, mimeType: string): AudioChunk[] {
+function cut(
+  samples: Int16Array,
+  plan: Pick<ModelPlan, 'seed' | 'chunkBytes'>,
+  mimeType: string,
+): AudioChunk[] {
   const random = seededRandom(plan.seed);
-  const bytes = samplesToBytes(clip.samples);
+  const bytes = samplesToBytes(samples);
   const chunks: AudioChunk[] = [];
   for (let from = 0; from < bytes.length; ) {
     const size = plan.chunkBytes[Math.floor(random() * plan.chunkBytes.length)]!;

@@ -8,16 +8,24 @@ import { cutReason, encodeFrame } from './wire.ts';
 const MAX_BUFFERED_BYTES = 32 * 1024 * 1024;
 /** From our close frame to the end of a peer that does not answer it. */
 const CLOSE_GRACE_MS = 2000;
+/** A socket that nobody reads does not learn that its peer has gone; it is given up at last. */
+export const FROZEN_LIMIT_MS = 600_000;
+const MAX_WAITING_PONGS = 100;
 
+/** @param first what the session wanted of the socket before there was one */
 export function serveConnection(
   socket: WebSocket,
   session: LiveSession,
   clock: Clock,
   log: (line: string) => void,
+  first: readonly EmulatorOutput[] = [],
 ): void {
   let wake: Timer | null = null;
   let wakeAtMs: number | null = null;
   let grace: Timer | null = null;
+  let frozen: Timer | null = null;
+  let pongDelayMs = 0;
+  const pongs = new Set<Timer>();
 
   const arm = (): void => {
     const dueMs = session.nextDueMs;
@@ -34,14 +42,28 @@ export function serveConnection(
     socket.close(code, cutReason(reason));
     grace ??= clock.setTimer(CLOSE_GRACE_MS, () => socket.terminate());
   };
+  const send = (data: Buffer | string): void => {
+    if (socket.readyState !== socket.OPEN) return;
+    socket.send(data, { binary: session.frameStyle.frame === 'binary' });
+    if (socket.bufferedAmount > MAX_BUFFERED_BYTES) socket.terminate();
+  };
+  const freeze = (): void => {
+    socket.pause();
+    frozen ??= clock.setTimer(FROZEN_LIMIT_MS, () => socket.terminate());
+  };
+  const thaw = (): void => {
+    frozen?.cancel();
+    frozen = null;
+    socket.resume();
+  };
   const deliver = (output: EmulatorOutput): void => {
-    if ('cut' in output) socket.terminate();
+    if ('send' in output) send(encodeFrame(output.send, session.frameStyle));
+    else if ('sendRaw' in output) send(output.sendRaw);
     else if ('close' in output) close(output.close, output.reason);
-    else if (socket.readyState === socket.OPEN) {
-      const style = session.frameStyle;
-      socket.send(encodeFrame(output.send, style), { binary: style.frame === 'binary' });
-      if (socket.bufferedAmount > MAX_BUFFERED_BYTES) socket.terminate();
-    }
+    else if ('cut' in output) socket.terminate();
+    else if ('freeze' in output) freeze();
+    else if ('thaw' in output) thaw();
+    else if ('pongDelayMs' in output) pongDelayMs = output.pongDelayMs;
   };
   const guard = (act: () => readonly EmulatorOutput[]): void => {
     try {
@@ -53,16 +75,30 @@ export function serveConnection(
       close(1011, 'Internal error encountered.');
     }
   };
+  const pong = (data: Buffer): void => {
+    if (socket.readyState === socket.OPEN) socket.pong(data);
+  };
 
   socket.on('message', (data) => {
     const bytes = Array.isArray(data) ? Buffer.concat(data) : (data as Buffer);
     guard(() => session.receive(bytes, clock.now()));
   });
+  socket.on('ping', (data) => {
+    if (pongDelayMs === 0) return pong(data);
+    if (pongs.size >= MAX_WAITING_PONGS) return;
+    const timer = clock.setTimer(pongDelayMs, () => {
+      pongs.delete(timer);
+      pong(data);
+    });
+    pongs.add(timer);
+  });
   socket.on('error', (error) => log(`a client's socket: ${error.message}`));
   socket.on('close', (code) => {
     wake?.cancel();
     grace?.cancel();
+    frozen?.cancel();
+    for (const timer of pongs) timer.cancel();
     session.disconnected(code !== 1006, code, clock.now());
   });
-  arm();
+  guard(() => first);
 }

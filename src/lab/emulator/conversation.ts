@@ -1,12 +1,13 @@
 /** What the service remembers of a session: it outlives connections, and a handle brings back the state it was given at. */
-import type { BehaviourValues } from '../../gemini/behaviours.ts';
+import type { Scenario } from '../scenario.ts';
 import type { AudioChunk } from './chunks.ts';
-import type { Refusal } from './refusal.ts';
 import { CONTEXT_WINDOW_TOKENS } from './validate-setup.ts';
 
 /** Audio costs 25 tokens a second in both directions, text about one for four letters (guides). */
 export const AUDIO_TOKENS_PER_MS = 0.025;
 export const textTokens = (text: string): number => Math.ceil(text.length / 4);
+
+const MAX_HISTORY = 10_000;
 
 /** Everything that goes back in time when a handle is used. */
 export interface Memory {
@@ -20,20 +21,45 @@ export interface Memory {
   seededTurns: number;
   contextTokens: number;
   openUtterance: boolean;
+  /** How much of the caller's audio is in it, at 16 kHz, and how many entries of the history. */
+  heardSamples: number;
+  historyLength: number;
 }
+
+export interface HistoryEntry {
+  readonly atMs: number;
+  /** Number of the connection. */
+  readonly session: number;
+  readonly who: 'client' | 'caller' | 'model' | 'tool';
+  /** A text of the client, what the caller is said to have said, what the model said, the id of a response. */
+  readonly text: string;
+}
+
+/** A stretch of one connection's audio, in samples from its beginning. */
+export interface HeardSpan {
+  readonly session: number;
+  readonly from: number;
+  to: number;
+}
+
+const nothing = (): Memory => ({
+  answered: 0,
+  heardFragments: 0,
+  texts: 0,
+  seededTurns: 0,
+  contextTokens: 0,
+  openUtterance: false,
+  heardSamples: 0,
+  historyLength: 0,
+});
 
 export class Conversation {
   readonly id: number;
+  /** What it began with stays with it over all its connections. */
+  scenario: Scenario | null = null;
   /** How long it has been connected, over all connections that have ended. */
   spentMs = 0;
-  memory: Memory = {
-    answered: 0,
-    heardFragments: 0,
-    texts: 0,
-    seededTurns: 0,
-    contextTokens: 0,
-    openUtterance: false,
-  };
+  memory: Memory = nothing();
   /** Audio of the answer that the last connection was cut off from. */
   undelivered: readonly AudioChunk[] = [];
   /** Until when the service takes the last connection for open. */
@@ -41,9 +67,77 @@ export class Conversation {
   endedAtMs: number | null = null;
   /** How often it was taken up: an old connection that ends late must not end the new one's hold. */
   epoch = 0;
+  /** A fault: it listens and never speaks again. */
+  poisoned = false;
+  /** Where the open utterance began in what was heard. */
+  #utteranceFrom = 0;
+  readonly #history: HistoryEntry[] = [];
+  readonly #heard: HeardSpan[] = [];
 
   constructor(id: number) {
     this.id = id;
+  }
+
+  /** What the service knows to have been said, cut back at every resumption to the handle's moment. */
+  get history(): readonly HistoryEntry[] {
+    return this.#history;
+  }
+
+  /** The caller's audio as the service knows it: cut back likewise, and what arrives then is put behind it. */
+  get heard(): readonly HeardSpan[] {
+    return this.#heard;
+  }
+
+  note(entry: HistoryEntry): void {
+    if (this.#history.length >= MAX_HISTORY) return;
+    this.#history.push(entry);
+    this.memory.historyLength = this.#history.length;
+  }
+
+  /** @param before how many samples this connection had received already */
+  hear(session: number, before: number, samples: number): void {
+    const last = this.#heard.at(-1);
+    if (last?.session === session && last.to === before) last.to += samples;
+    else if (this.#heard.length < MAX_HISTORY)
+      this.#heard.push({ session, from: before, to: before + samples });
+    this.memory.heardSamples += samples;
+  }
+
+  /** @param agoSamples how much of what was heard belongs to the utterance that has been recognised now */
+  openUtterance(agoSamples: number): void {
+    this.memory.openUtterance = true;
+    this.#utteranceFrom = Math.max(0, this.memory.heardSamples - agoSamples);
+  }
+
+  /** The state that a handle stands for. */
+  checkpoint(holdsOpenUtterance: boolean): Memory {
+    const memory = { ...this.memory };
+    if (memory.openUtterance && !holdsOpenUtterance) {
+      memory.openUtterance = false;
+      memory.heardSamples = this.#utteranceFrom;
+    }
+    return memory;
+  }
+
+  /** Goes back to a checkpoint: what came after it has never been said. */
+  returnTo(memory: Memory): void {
+    this.memory = { ...memory };
+    this.#history.splice(memory.historyLength);
+    this.memory.historyLength = this.#history.length;
+    let left = memory.heardSamples;
+    for (const [index, span] of this.#heard.entries()) {
+      span.to = Math.min(span.to, span.from + left);
+      left -= span.to - span.from;
+      if (left > 0) continue;
+      this.#heard.splice(index + (span.to > span.from ? 1 : 0));
+      break;
+    }
+    this.memory.heardSamples = memory.heardSamples - left;
+  }
+
+  /** A fault: the session is there, and all that was said is gone. */
+  forget(): void {
+    this.returnTo(nothing());
   }
 
   /** Shortens the context where that was asked for. Answers what is to happen: nothing, a pause, or the end. */
@@ -56,86 +150,5 @@ export class Conversation {
       return 'compressed';
     }
     return this.memory.contextTokens > CONTEXT_WINDOW_TOKENS ? 'overflow' : 'fits';
-  }
-}
-
-interface Handle {
-  readonly conversation: Conversation;
-  readonly memory: Memory;
-  readonly order: number;
-}
-
-export type Resumption =
-  | { readonly kind: 'resumed'; readonly conversation: Conversation }
-  | { readonly kind: 'refused'; readonly refusal: Refusal };
-
-const NOT_FOUND: Readonly<Record<BehaviourValues['notFoundCode'], readonly [number, string]>> = {
-  '1008-session': [1008, 'BidiGenerateContent session not found'],
-  '1008-entity': [1008, 'Requested entity was not found.'],
-  '1007-handle': [1007, 'Invalid session handle'],
-};
-
-/** All handles of one service. The oldest are forgotten first when there are too many. */
-export class HandleStore {
-  readonly #handles = new Map<string, Handle>();
-  readonly #newest = new Map<Conversation, number>();
-  readonly #limit: number;
-  #conversations = 0;
-
-  constructor(limit = 20_000) {
-    this.#limit = limit;
-  }
-
-  open(): Conversation {
-    return new Conversation(++this.#conversations);
-  }
-
-  issue(conversation: Conversation, behaviours: BehaviourValues, name: string): string {
-    const order = (this.#newest.get(conversation) ?? 0) + 1;
-    this.#newest.set(conversation, order);
-    const memory = { ...conversation.memory };
-    if (!behaviours.handleHoldsOpenUtterance) memory.openUtterance = false;
-    const handle = `offhook-emulator-${conversation.id}-${order}-${name}`;
-    this.#handles.set(handle, { conversation, memory, order });
-    if (this.#handles.size > this.#limit) this.#forgetOldest();
-    return handle;
-  }
-
-  resume(handle: string, behaviours: BehaviourValues, nowMs: number): Resumption {
-    const found = this.#handles.get(handle);
-    const newest = found === undefined ? 0 : this.#newest.get(found.conversation)!;
-    const reach = { all: Number.POSITIVE_INFINITY, 'last-two': 2, newest: 1 }[
-      behaviours.earlierHandlesUsable
-    ];
-    const endedAtMs = found?.conversation.endedAtMs ?? nowMs;
-    if (
-      found === undefined ||
-      newest - found.order >= reach ||
-      nowMs - endedAtMs > behaviours.handleLifetimeMs
-    ) {
-      const [code, reason] = NOT_FOUND[behaviours.notFoundCode];
-      return {
-        kind: 'refused',
-        refusal: { code, reason, detail: 'setup.sessionResumption.handle: not known' },
-      };
-    }
-    const { conversation } = found;
-    if (behaviours.oldSocketOpenRefused && nowMs < conversation.openUntilMs) {
-      const detail = 'setup.sessionResumption.handle: its connection is still open';
-      return { kind: 'refused', refusal: { code: 1011, reason: 'Internal error encountered.', detail } };
-    }
-    conversation.memory = { ...found.memory };
-    if (!behaviours.resumeKeepsSeededHistory) conversation.memory.seededTurns = 0;
-    if (!behaviours.resumeReplaysUndelivered) conversation.undelivered = [];
-    conversation.openUntilMs = Number.POSITIVE_INFINITY;
-    conversation.endedAtMs = null;
-    conversation.epoch++;
-    return { kind: 'resumed', conversation };
-  }
-
-  #forgetOldest(): void {
-    const [name, oldest] = this.#handles.entries().next().value!;
-    this.#handles.delete(name);
-    if (this.#newest.get(oldest.conversation) === oldest.order) this.#newest.delete(oldest.conversation);
   }
 }

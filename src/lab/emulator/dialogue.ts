@@ -3,16 +3,21 @@ import type { Reply, Scenario } from '../scenario.ts';
 import type { Agenda } from './agenda.ts';
 import type { ChunkStore } from './chunks.ts';
 import type { ClientContent, ClientMessage, FunctionResponse, RealtimeInput } from './client-message.ts';
-import { AUDIO_TOKENS_PER_MS, type Conversation, type HandleStore, textTokens } from './conversation.ts';
+import { AUDIO_TOKENS_PER_MS, type Conversation, type HistoryEntry, textTokens } from './conversation.ts';
+import { AnswerFaults } from './faults/answer-faults.ts';
+import type { FaultOf } from './faults/catalogue.ts';
+import type { SessionFaults } from './faults/session-faults.ts';
+import type { HandleStore } from './handles.ts';
 import { InputReader } from './input-reader.ts';
-import { capEnding, connectionEnding, type Ending, untilCap } from './lifetime.ts';
+import { InputTranscript } from './input-transcript.ts';
+import { capEnding, type Ending, untilCap } from './lifetime.ts';
 import { Listener } from './listener.ts';
 import { seededRandom } from './random.ts';
+import { judgeRealtime } from './realtime-rules.ts';
 import type { EmulatorRecord } from './record.ts';
-import { INVALID_ARGUMENT, invalid, type Refusal } from './refusal.ts';
+import { invalid, type Refusal, refusalAs } from './refusal.ts';
 import { ResumptionBeat } from './resumption-beat.ts';
-import { ToolCalls } from './tool-calls.ts';
-import { fragmentsOf, inputTranscription } from './transcripts.ts';
+import { ToolDesk } from './tool-desk.ts';
 import { Turn } from './turn.ts';
 import { usageMetadata } from './usage.ts';
 import type { AcceptedSetup } from './validate-setup.ts';
@@ -25,6 +30,7 @@ export interface DialogueOptions {
   readonly chunks: ChunkStore;
   readonly record: EmulatorRecord;
   readonly agenda: Agenda;
+  readonly faults: SessionFaults;
   send(message: object, nowMs: number): void;
   refuse(refusal: Refusal, nowMs: number): void;
   end(ending: Ending, nowMs: number): void;
@@ -36,26 +42,24 @@ type Waiting = { readonly kind: 'utterance' } | { readonly kind: 'text' | 'note'
 const MAX_WAITING = 8;
 /** What compressing the context adds to the next answer. */
 const COMPRESSION_DELAY_MS = 500;
-/** Over which time the transcript of what was heard comes when it comes amid the answer. */
-const AMID_ANSWER_MS = 1500;
+const MS_PER_SAMPLE = 1 / 16;
 
 export class Dialogue {
   readonly #options: DialogueOptions;
   readonly #listener: Listener;
   readonly #input: InputReader;
-  readonly #tools = new ToolCalls();
+  readonly #transcript: InputTranscript;
+  readonly #tools: ToolDesk;
+  readonly #answers: AnswerFaults;
   readonly #turn: Turn;
   readonly #beat: ResumptionBeat;
   readonly #random: () => number;
   readonly #epoch: number;
   readonly #waiting: Waiting[] = [];
-  #followUps: Reply[] = [];
   #takingHistory: boolean;
   #compressed = false;
   #startedAtMs: number | null = null;
-  /** Transcript that comes only when the turn is over. */
-  #lateTranscript: string[] = [];
-
+  #utteranceStartMs = 0;
   constructor(options: DialogueOptions) {
     const { setup, scenario, conversation, agenda, record } = options;
     this.#options = options;
@@ -69,6 +73,15 @@ export class Dialogue {
       onStart: (onsetMs, nowMs) => this.#onSpeechStart(onsetMs, nowMs),
       onEnd: (nowMs) => this.#onSpeechEnd(nowMs),
     });
+    this.#transcript = new InputTranscript({
+      wanted: setup.message.inputAudioTranscription !== undefined,
+      order: setup.behaviours.inputTranscriptOrder,
+      seed: scenario.model.seed,
+      agenda,
+      send: options.send,
+    });
+    this.#tools = new ToolDesk(options);
+    this.#answers = new AnswerFaults(options.faults);
     this.#turn = this.#makeTurn();
     this.#beat = new ResumptionBeat({
       wanted: setup.message.sessionResumption !== undefined,
@@ -106,8 +119,15 @@ export class Dialogue {
     else if (message.kind === 'toolResponse') this.#takeResponses(message.value.functionResponses, nowMs);
   }
 
-  endConnection(nowMs: number): void {
-    this.#options.end(connectionEnding(this.#options.setup.behaviours), nowMs);
+  /** A fault: the model says that it was interrupted, and nobody spoke. */
+  interruptFalsely({ model, withAudio }: FaultOf<'phantom-interrupted'>, nowMs: number): void {
+    if (model !== 'completes') this.#turn.interruptFalsely(model === 'stops', withAudio, nowMs);
+    else if (this.#turn.phase !== 'idle') this.#interrupt(nowMs);
+    else {
+      this.#options.send({ serverContent: { interrupted: true } }, nowMs);
+      this.#options.send({ serverContent: { turnComplete: true } }, nowMs);
+    }
+    this.#pump(nowMs);
   }
 
   /** The connection is over; what the session remembers stays. */
@@ -121,33 +141,13 @@ export class Dialogue {
   }
 
   #takeRealtime(input: RealtimeInput, nowMs: number): void {
-    const { setup, refuse } = this.#options;
-    const { behaviours } = setup;
-    const fields = Object.keys(input);
-    if (fields.length === 0 && behaviours.emptyRealtimeInput === 'close-1007') {
-      refuse(invalid('an empty realtimeInput, wanted one field'), nowMs);
+    const { record, refuse, setup } = this.#options;
+    const { refusal, warning } = judgeRealtime(input, this.#listener.manual, setup.behaviours);
+    if (refusal !== null) {
+      refuse(refusal, nowMs);
       return;
     }
-    if (fields.length > 1 && behaviours.severalRealtimeFields === 'close-1007') {
-      refuse(invalid(`realtimeInput with "${fields.join(', ')}", wanted one field`), nowMs);
-      return;
-    }
-    if (input.mediaChunks !== undefined) {
-      const reason = 'realtime_input.media_chunks is deprecated. Use audio, video, or text instead.';
-      refuse(invalid('realtimeInput.mediaChunks, wanted audio', reason), nowMs);
-      return;
-    }
-    const wrongSignal = this.#listener.manual
-      ? input.audioStreamEnd !== undefined
-      : input.activityStart !== undefined || input.activityEnd !== undefined;
-    if (wrongSignal) {
-      const detail = `realtimeInput.${fields.join(', ')} under ${this.#listener.manual ? 'manual' : 'automatic'} detection`;
-      if (behaviours.activitySignalInWrongMode === 'close-1007') {
-        refuse(invalid(detail), nowMs);
-        return;
-      }
-      this.#options.record.note(this.#options.record.warnings, { atMs: nowMs, text: detail });
-    }
+    if (warning !== null) record.note(record.warnings, { atMs: nowMs, text: warning });
     if (this.#listener.manual && input.activityStart !== undefined) this.#listener.mark('start', nowMs);
     if (input.audio !== undefined) this.#takeAudio(input.audio, nowMs);
     if (input.text !== undefined) this.#takeText(input.text, 'realtimeInput', nowMs);
@@ -156,18 +156,19 @@ export class Dialogue {
   }
 
   #takeAudio(blob: { readonly data: string; readonly mimeType: string }, nowMs: number): void {
-    const { conversation, refuse, setup } = this.#options;
-    if (setup.behaviours.audioWhileToolPending === 'close-1008' && this.#tools.blockingPending) {
-      const reason = 'Operation is not implemented, or supported, or enabled.';
-      refuse({ code: 1008, reason, detail: 'audio while a blocking tool call waits' }, nowMs);
+    const { conversation, record, refuse, setup } = this.#options;
+    if (setup.behaviours.audioWhileToolPending === 'close-1008' && this.#tools.calls.blockingPending) {
+      refuse(refusalAs('not-implemented', 'audio while a blocking tool call waits'), nowMs);
       return;
     }
+    const before = record.receivedSamples;
     const read = this.#input.read(blob, nowMs);
     if (!read.ok) {
       refuse(invalid(read.detail), nowMs);
       return;
     }
-    conversation.memory.contextTokens += (read.samples.length / 16) * AUDIO_TOKENS_PER_MS;
+    conversation.hear(record.number, before, read.samples.length);
+    conversation.memory.contextTokens += read.samples.length * MS_PER_SAMPLE * AUDIO_TOKENS_PER_MS;
     this.#listener.hear(read.samples, nowMs);
   }
 
@@ -183,7 +184,7 @@ export class Dialogue {
       return;
     }
     if (setup.behaviours.clientContentInMidCall === 'close-1007') {
-      refuse(invalid('clientContent in mid call, wanted realtimeInput.text', INVALID_ARGUMENT), nowMs);
+      refuse(invalid('clientContent in mid call, wanted realtimeInput.text'), nowMs);
       return;
     }
     // Unconditionally, says the reference: whatever it holds, it stops the model.
@@ -211,46 +212,29 @@ export class Dialogue {
   }
 
   #takeResponses(responses: readonly FunctionResponse[], nowMs: number): void {
-    const { record, refuse, setup } = this.#options;
     for (const response of responses) {
-      const scheduled = response.scheduling !== undefined || response.response?.['scheduling'] !== undefined;
-      if (scheduled && !setup.profile.scheduling) {
-        const reason = 'Function response scheduling is not supported for this model.';
-        refuse(invalid(`toolResponse with scheduling for "${response.id}"`, reason), nowMs);
+      const taken = this.#tools.take(response, nowMs);
+      if (taken.kind === 'refused') {
+        this.#options.refuse(taken.refusal, nowMs);
         return;
       }
-      const answered = this.#tools.answer(response, setup.behaviours);
-      record.note(record.toolResponses, {
-        atMs: nowMs,
-        id: response.id,
-        outcome: answered.kind,
-        response: response.response ?? {},
-      });
-      if (answered.kind === 'unknown' && setup.behaviours.unknownToolId === 'close-1007') {
-        refuse(invalid(`toolResponse with the unknown id "${response.id}"`), nowMs);
-        return;
-      }
-      if (answered.kind === 'blocking' && answered.followUp !== null) this.#followUps.push(answered.followUp);
-      if (
-        answered.kind === 'non-blocking' &&
-        answered.followUp !== null &&
-        answered.scheduling !== 'SILENT'
-      ) {
-        this.#enqueue({ kind: 'note', reply: answered.followUp });
-        // 3.8 lets the caller finish first (guide); so it is done for all.
-        if (answered.scheduling === 'INTERRUPT' && !this.#listener.active) this.#interrupt(nowMs);
-      }
+      if (taken.settled) this.#remember('tool', response.id, nowMs);
+      if (taken.note !== null) this.#enqueue({ kind: 'note', reply: taken.note });
+      // 3.8 lets the caller finish first (guide); so it is done for all.
+      if (taken.interrupts && !this.#listener.active) this.#interrupt(nowMs);
     }
-    if (this.#turn.phase === 'waiting' && !this.#tools.blockingPending) {
-      this.#turn.resume(this.#followUps.splice(0), nowMs);
+    if (this.#turn.phase === 'waiting' && !this.#tools.calls.blockingPending) {
+      this.#turn.resume(this.#tools.takeFollowUps(), nowMs);
     }
     this.#pump(nowMs);
   }
 
   #onSpeechStart(onsetMs: number, nowMs: number): void {
     const { agenda, conversation, record, scenario, setup } = this.#options;
-    conversation.memory.openUtterance = true;
+    conversation.openUtterance((nowMs - onsetMs) / MS_PER_SAMPLE);
+    this.#utteranceStartMs = onsetMs;
     record.note(record.speech, { atMs: onsetMs, kind: 'start' });
+    this.#answers.utterance(nowMs);
     if (!setup.interruptions) return;
     const dueMs = Math.max(nowMs, onsetMs + scenario.model.interruptDelayMs);
     const phaseAtStart = this.#turn.phase;
@@ -282,8 +266,15 @@ export class Dialogue {
       !setup.interruptions &&
       this.#turn.phase !== 'idle' &&
       setup.behaviours.speechUnderNoInterruption === 'dropped';
-    if (!dropped) this.#enqueue({ kind: 'utterance' });
+    if (!dropped && !this.#isSwallowed(nowMs)) this.#enqueue({ kind: 'utterance' });
     this.#pump(nowMs);
+  }
+
+  #isSwallowed(nowMs: number): boolean {
+    const lengthMs = nowMs - this.#utteranceStartMs - this.#listener.silenceDurationMs;
+    const swallow = this.#answers.swallows(lengthMs, nowMs);
+    if (swallow?.transcribe) this.#transcribeUnanswered(nowMs);
+    return swallow !== null;
   }
 
   #enqueue(waiting: Waiting): void {
@@ -292,21 +283,26 @@ export class Dialogue {
 
   #interrupt(nowMs: number): void {
     if (this.#turn.phase === 'idle') return;
-    this.#options.agenda.callOff('input-transcript');
-    this.#followUps = [];
+    this.#transcript.callOff();
+    this.#tools.takeFollowUps();
     this.#turn.interrupt(nowMs);
-    this.#flushLateTranscript(nowMs);
+    this.#transcript.turnOver(nowMs);
     this.#beat.turnOver(nowMs);
   }
 
   /** Begins the next answer when nothing stands against it. */
   #pump(nowMs: number): void {
-    const { agenda } = this.#options;
+    const { agenda, conversation } = this.#options;
     // Speech that is about to break off a turn does so before anything new is begun.
     if (this.#turn.phase !== 'idle' || agenda.has('interrupt')) return;
     const next = this.#waiting[0];
     if (next === undefined || (next.kind !== 'text' && this.#listener.active)) return;
     this.#waiting.shift();
+    if (conversation.poisoned) {
+      if (next.kind === 'utterance') this.#transcribeUnanswered(nowMs);
+      this.#pump(nowMs);
+      return;
+    }
     const reply = next.kind === 'utterance' ? this.#replyToUtterance() : next.reply;
     if (reply === null) {
       this.#pump(nowMs);
@@ -328,48 +324,47 @@ export class Dialogue {
     const delayMs =
       (reply.delayMs ?? scenario.model.firstAudioMs) + (this.#compressed ? COMPRESSION_DELAY_MS : 0);
     this.#compressed = false;
-    const startMs = this.#turn.begin(reply, delayMs, nowMs, (startedMs) => {
-      this.#beat.turnBegins(startedMs);
-      if (!isUtterance) return;
-      conversation.memory.answered++;
-      conversation.memory.heardFragments = 0;
+    const startMs = this.#turn.begin(reply, delayMs, nowMs, {
+      effects: (readyMs) => this.#answers.turn(readyMs),
+      onStart: (startedMs) => {
+        this.#beat.turnBegins(startedMs);
+        if (isUtterance) {
+          conversation.memory.answered++;
+          conversation.memory.heardFragments = 0;
+          this.#remember('caller', reply.hears ?? '', startedMs);
+        }
+        this.#remember('model', reply.text, startedMs);
+      },
     });
-    if (isUtterance && reply.hears !== null) this.#transcribe(reply.hears, nowMs, startMs);
+    if (!isUtterance || reply.hears === null) return;
+    this.#transcript.begin(reply.hears, conversation.memory, nowMs, startMs, this.#answers.doublesTranscript);
   }
 
-  #transcribe(hears: string, nowMs: number, startMs: number): void {
-    const { agenda, conversation, scenario, setup, send } = this.#options;
-    if (setup.message.inputAudioTranscription === undefined) return;
-    const { memory } = conversation;
-    // The same pieces again, should the caller go on and the answer be begun anew.
-    const all = fragmentsOf(hears, seededRandom(scenario.model.seed + memory.answered));
-    const fragments = all.slice(memory.heardFragments);
-    const order = setup.behaviours.inputTranscriptOrder;
-    if (order === 'after-turn') {
-      this.#lateTranscript = fragments;
-      return;
-    }
-    const fromMs = order === 'before-answer' ? nowMs : startMs + 100;
-    const spreadMs = order === 'before-answer' ? (startMs - nowMs) * 0.9 : AMID_ANSWER_MS;
-    for (const [index, fragment] of fragments.entries()) {
-      agenda.at(fromMs + (spreadMs * index) / fragments.length, 'input-transcript', (atMs) => {
-        if (order === 'before-answer') memory.heardFragments++;
-        send(inputTranscription(fragment), atMs);
-      });
-    }
+  /** The caller is understood, and nothing comes of it. */
+  #transcribeUnanswered(nowMs: number): void {
+    const { conversation, scenario } = this.#options;
+    const hears = this.#replyToUtterance()?.hears ?? null;
+    if (hears === null) return;
+    // The next utterance is transcribed from its beginning.
+    this.#transcript.begin(
+      hears,
+      { ...conversation.memory },
+      nowMs,
+      nowMs + scenario.model.firstAudioMs,
+      false,
+    );
+    this.#transcript.turnOver(nowMs);
   }
 
-  #flushLateTranscript(nowMs: number): void {
-    for (const fragment of this.#lateTranscript.splice(0)) {
-      this.#options.agenda.at(nowMs + 60, 'trailing', (atMs) =>
-        this.#options.send(inputTranscription(fragment), atMs),
-      );
-    }
+  #remember(who: HistoryEntry['who'], text: string, nowMs: number): void {
+    const { conversation, record } = this.#options;
+    conversation.note({ atMs: nowMs, session: record.number, who, text });
   }
 
   #noteText(text: string, via: 'realtimeInput' | 'clientContent', nowMs: number): void {
     const { record } = this.#options;
     record.note(record.texts, { atMs: nowMs, via, text });
+    this.#remember('client', text, nowMs);
   }
 
   #makeTurn(): Turn {
@@ -380,21 +375,20 @@ export class Dialogue {
       plan: scenario.model,
       behaviours,
       agenda,
-      tools: this.#tools,
+      tools: this.#tools.calls,
       random: this.#random,
       wantsTranscript: setup.message.outputAudioTranscription !== undefined,
       behaviorOf: (name) => setup.functions.get(name),
-      chunksOf: (reply) =>
-        reply.clip === null ? [] : chunks.chunksOf(reply.clip, scenario.model, behaviours.audioMime),
-      send,
-      sendChunk: (chunk, nowMs) => {
-        const tokens = chunk.durationMs * AUDIO_TOKENS_PER_MS;
-        const message =
-          behaviours.usageReports === 'chunk-deltas'
-            ? { ...chunk.message, usageMetadata: usageMetadata(0, tokens) }
-            : chunk.message;
-        send(message, nowMs);
+      chunksOf: ({ clip }, { chunkBytes, nearSilent }) => {
+        if (clip === null) return [];
+        const plan = chunkBytes === null ? scenario.model : { seed: scenario.model.seed, chunkBytes };
+        return chunks.chunksOf(clip, plan, behaviours.audioMime, nearSilent);
       },
+      send,
+      chunkMessage: ({ durationMs, message }) =>
+        behaviours.usageReports === 'chunk-deltas'
+          ? { ...message, usageMetadata: usageMetadata(0, durationMs * AUDIO_TOKENS_PER_MS) }
+          : message,
       turnCompleteMessage: (audioMs) => {
         const responseTokens = audioMs * AUDIO_TOKENS_PER_MS;
         const usage =
@@ -410,16 +404,20 @@ export class Dialogue {
           atMs: nowMs,
           text: `the scenario calls "${name}", which the setup does not declare: left out`,
         }),
+      onCalls: (nowMs) => this.#tools.callEffects(nowMs),
       onIdle: (nowMs) => this.#onTurnOver(nowMs),
     });
   }
 
   #onTurnOver(nowMs: number): void {
     const { conversation, refuse, setup } = this.#options;
-    this.#flushLateTranscript(nowMs);
+    this.#transcript.turnOver(nowMs);
     this.#beat.turnOver(nowMs);
     const fit = conversation.checkContext(setup.compression, setup.behaviours.compressionWorks);
-    if (fit === 'overflow') refuse(invalid('the context window is full'), nowMs);
+    if (fit === 'overflow') {
+      refuse(invalid('the context window is full'), nowMs);
+      return;
+    }
     this.#compressed ||= fit === 'compressed';
     this.#pump(nowMs);
   }

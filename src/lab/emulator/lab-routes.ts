@@ -77,6 +77,7 @@ const summary = (record: EmulatedService['sessions'][number]) => ({
   resumed: record.resumed,
   audioMs: record.pace.audioMs,
   refusals: record.refusals.length,
+  faults: record.faults.length,
   closed: record.closed,
 });
 

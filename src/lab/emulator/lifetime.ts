@@ -1,7 +1,7 @@
 /** The clock of a connection: when goAway is said, what it says, and how the end comes. Pure. */
 import type { BehaviourValues } from '../../gemini/behaviours.ts';
 import type { ModelPlan } from '../scenario.ts';
-import { INVALID_ARGUMENT } from './refusal.ts';
+import { CLOSE_ROWS, type CloseRow } from './faults/close-rows.ts';
 
 export type Ending = { readonly close: number; readonly reason: string } | { readonly cut: true };
 
@@ -18,7 +18,10 @@ const SHORTEST_NOTICE_MS = 1000;
 /** A server that says goAway minutes ahead does not fall silent for minutes. */
 const LONGEST_SILENCE_MS = 60_000;
 
-const duration = (ms: number): string => `${Number((ms / 1000).toFixed(3))}s`;
+/** protobuf's Duration in JSON. */
+export const duration = (ms: number): string => `${Number((ms / 1000).toFixed(3))}s`;
+
+export const closeWith = ({ code, reason }: CloseRow): Ending => ({ close: code, reason });
 
 /** A connection too short for the usual notice is told what is really left. */
 export function planLifetime(connectionMs: number, behaviours: BehaviourValues): Lifetime {
@@ -41,9 +44,9 @@ export function planLifetime(connectionMs: number, behaviours: BehaviourValues):
 export function connectionEnding(behaviours: BehaviourValues): Ending {
   switch (behaviours.connectionEndClose) {
     case '1011-deadline':
-      return { close: 1011, reason: 'Deadline expired before operation could complete.' };
+      return closeWith(CLOSE_ROWS.deadline);
     case '1008-aborted':
-      return { close: 1008, reason: 'The operation was aborted.' };
+      return closeWith(CLOSE_ROWS.aborted);
     case '1006-cut':
       return { cut: true };
   }
@@ -53,11 +56,11 @@ export function connectionEnding(behaviours: BehaviourValues): Ending {
 export function capEnding(behaviours: BehaviourValues): Ending {
   switch (behaviours.fifteenMinuteCapCode) {
     case 1007:
-      return { close: 1007, reason: INVALID_ARGUMENT };
+      return closeWith(CLOSE_ROWS['invalid-argument']);
     case 1008:
-      return { close: 1008, reason: 'The operation was aborted.' };
+      return closeWith(CLOSE_ROWS.aborted);
     case 1011:
-      return { close: 1011, reason: 'Deadline expired before operation could complete.' };
+      return closeWith(CLOSE_ROWS.deadline);
   }
 }
 

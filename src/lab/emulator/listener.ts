@@ -16,7 +16,8 @@ export interface ListenerContext {
 export class Listener {
   readonly #context: ListenerContext;
   readonly #vad: EnergyVad | null;
-  readonly #silenceDurationMs: number;
+  /** What ends an utterance; 0 when the client marks the end. */
+  readonly silenceDurationMs: number;
   #active = false;
   #samples = 0;
   /** Until when audio that came too fast keeps the server busy, where it listens in real time. */
@@ -26,7 +27,7 @@ export class Listener {
   constructor(vad: VadOptions | null, context: ListenerContext) {
     this.#context = context;
     this.#vad = vad === null ? null : new EnergyVad(vad);
-    this.#silenceDurationMs = vad?.silenceDurationMs ?? 0;
+    this.silenceDurationMs = vad?.silenceDurationMs ?? 0;
   }
 
   get manual(): boolean {
@@ -93,7 +94,7 @@ export class Listener {
   #watchGap(nowMs: number): void {
     this.#context.agenda.callOff('gap');
     if (!this.#active) return;
-    this.#context.agenda.at(nowMs + this.#silenceDurationMs, 'gap', (dueMs) => {
+    this.#context.agenda.at(nowMs + this.silenceDurationMs, 'gap', (dueMs) => {
       if (this.#active && this.#vad?.endNow() !== null) this.#end(dueMs);
     });
   }

@@ -35,14 +35,20 @@ export class SampleStore {
 
   /** All samples, in a new array. */
   toSamples(): Int16Array {
-    const all = new Int16Array(this.#length);
-    for (const [index, block] of this.#blocks.entries()) {
-      all.set(
-        block.subarray(0, Math.min(BLOCK_SAMPLES, this.#length - index * BLOCK_SAMPLES)),
-        index * BLOCK_SAMPLES,
-      );
+    return this.slice(0, this.#length);
+  }
+
+  /** A stretch of them, as much of it as there is, in a new array. */
+  slice(from: number, to: number): Int16Array {
+    const end = Math.min(to, this.#length);
+    const piece = new Int16Array(Math.max(0, end - from));
+    for (let at = from; at < end; ) {
+      const inBlock = at % BLOCK_SAMPLES;
+      const count = Math.min(BLOCK_SAMPLES - inBlock, end - at);
+      piece.set(this.#blocks[Math.floor(at / BLOCK_SAMPLES)]!.subarray(inBlock, inBlock + count), at - from);
+      at += count;
     }
-    return all;
+    return piece;
   }
 }
 
@@ -64,6 +70,14 @@ export interface SentEvent {
   readonly kind: string;
   /** Bytes of a chunk, text of a fragment, ids of calls … whatever tells events of a kind apart. */
   readonly detail: string | number | null;
+}
+
+/** A fault that was let loose: when it took hold, where it stood in the list, and what else was said of it. */
+export interface StruckFault {
+  readonly atMs: number;
+  readonly at: string;
+  readonly fault: string;
+  readonly params: object;
 }
 
 export interface ReceivedText {
@@ -91,6 +105,8 @@ export class EmulatorRecord {
   resumed = false;
   /** 16 kHz, everything that came in. Empty when not kept. */
   readonly audio = new SampleStore();
+  /** At 16 kHz, kept or not. */
+  receivedSamples = 0;
   /** Per message: when it came, and how many samples at 16 kHz it held. */
   readonly arrivals: { readonly atMs: number; readonly samples: number }[] = [];
   readonly pace: PaceMeasure = {
@@ -108,6 +124,7 @@ export class EmulatorRecord {
   readonly speech: { readonly atMs: number; readonly kind: 'start' | 'end' }[] = [];
   readonly sent: SentEvent[] = [];
   readonly refusals: (Refusal & { readonly atMs: number })[] = [];
+  readonly faults: StruckFault[] = [];
   /** Things that Google might let pass, but a careful client would not do. */
   readonly warnings: { readonly atMs: number; readonly text: string }[] = [];
   closed: { readonly atMs: number; readonly by: 'server' | 'client'; readonly code: number } | null = null;
@@ -126,6 +143,7 @@ export class EmulatorRecord {
 
   takeAudio(samples: Int16Array, nowMs: number): void {
     const { pace } = this;
+    this.receivedSamples += samples.length;
     pace.firstAtMs ??= nowMs;
     const aheadMs = pace.audioMs - (nowMs - pace.firstAtMs);
     if (pace.lastAtMs !== null) pace.maxGapMs = Math.max(pace.maxGapMs, nowMs - pace.lastAtMs);

@@ -1,6 +1,7 @@
 /** How the server turns something down: the close that the client sees, and for us what was wrong with which key. */
 import type { z } from 'zod';
 import type { BehaviourValues } from '../../gemini/behaviours.ts';
+import { CLOSE_ROWS, type CloseName } from './faults/close-rows.ts';
 
 export interface Refusal {
   readonly code: number;
@@ -10,7 +11,10 @@ export interface Refusal {
   readonly detail: string;
 }
 
-export const INVALID_ARGUMENT = 'Request contains an invalid argument.';
+export const INVALID_ARGUMENT = CLOSE_ROWS['invalid-argument'].reason;
+
+/** A refusal in the words of one of the known closes. */
+export const refusalAs = (name: CloseName, detail: string): Refusal => ({ ...CLOSE_ROWS[name], detail });
 
 export const invalid = (detail: string, reason: string = INVALID_ARGUMENT): Refusal => ({
   code: 1007,

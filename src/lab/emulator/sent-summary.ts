@@ -7,7 +7,7 @@ export interface SentSummary {
 
 interface Message {
   readonly serverContent?: {
-    readonly modelTurn?: { readonly parts: readonly { readonly inlineData?: { readonly data: string } }[] };
+    readonly modelTurn?: { readonly parts?: readonly { readonly inlineData?: { readonly data: string } }[] };
     readonly interrupted?: boolean;
     readonly generationComplete?: boolean;
     readonly turnComplete?: boolean;
@@ -26,8 +26,13 @@ export function describeSent(message: Message): SentSummary[] {
   if (content === undefined) return [envelopeSummary(message)];
   const found: SentSummary[] = [];
   if (content.interrupted === true) found.push({ kind: 'interrupted', detail: null });
-  for (const part of content.modelTurn?.parts ?? []) {
-    const base64 = part.inlineData?.data ?? '';
+  const parts = content.modelTurn?.parts ?? [];
+  if (content.modelTurn !== undefined && !parts.some((part) => part.inlineData !== undefined)) {
+    found.push({ kind: 'modelTurn', detail: null });
+  }
+  for (const part of parts) {
+    if (part.inlineData === undefined) continue;
+    const base64 = part.inlineData.data;
     const padding = base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0;
     found.push({ kind: 'audio', detail: (base64.length / 4) * 3 - padding });
   }

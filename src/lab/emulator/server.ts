@@ -1,5 +1,5 @@
 /** The emulator as a server: HTTP and WebSocket on one port, in front of the emulated service. */
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, STATUS_CODES } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -7,10 +7,11 @@ import { WebSocketServer } from 'ws';
 import type { Clock } from '../../clock.ts';
 import { messageOf, OffhookError } from '../../errors.ts';
 import type { Scenario } from '../scenario.ts';
-import { serveConnection } from './connection.ts';
+import { FROZEN_LIMIT_MS, serveConnection } from './connection.ts';
 import { answerHttp } from './lab-routes.ts';
 import type { EmulatorRecord } from './record.ts';
 import { EmulatedService, type ServiceOptions } from './service.ts';
+import type { LiveSession } from './session.ts';
 import { parseLiveAddress } from './wire.ts';
 
 export interface EmulatorOptions extends ServiceOptions {
@@ -27,7 +28,7 @@ export interface Emulator {
   /** For `GOOGLE_GEMINI_BASE_URL`: http or https, without a path. */
   readonly url: string;
   readonly sessions: readonly EmulatorRecord[];
-  /** The scenario of the next connection; those after it get the usual one again. */
+  /** The scenario of the next conversation, also over its resumptions; those after it get the usual one again. */
   setNextScenario(scenario: Scenario): void;
   /** Cuts all connections and frees the port. */
   close(): Promise<void>;
@@ -52,17 +53,49 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     noServer: true,
     perMessageDeflate: false,
     maxPayload: SOCKET_LIMIT_BYTES,
+    // Pongs may have to be late.
+    autoPong: false,
   });
+  /** Upgrades that are never answered. */
+  const unanswered = new Set<Duplex>();
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', (error) => log(`an upgrade: ${error.message}`));
     const address = parseLiveAddress(request.url ?? '/', request.headers);
-    if (address === null) return refuseUpgrade(socket, '404 Not Found');
-    if (address.key === null) return refuseUpgrade(socket, '403 Forbidden');
+    if (address === null) return refuseUpgrade(socket, 404);
+    if (address.key === null) return refuseUpgrade(socket, 403);
+    const session = service.connect(address, clock.now());
+    const first = session.tick(clock.now());
+    const [start] = first;
+    if (start !== undefined && 'refuse' in start) return refuseUpgrade(socket, start.refuse);
+    if (start !== undefined && 'cut' in start) {
+      socket.destroy();
+      return;
+    }
+    if (start !== undefined && 'freeze' in start && start.forever) {
+      leaveUnanswered(socket, session);
+      return;
+    }
+    let isUpgraded = false;
     sockets.handleUpgrade(request, socket, head, (client) => {
-      serveConnection(client, service.connect(address, clock.now()), clock, log);
+      isUpgraded = true;
+      serveConnection(client, session, clock, log, first);
     });
+    // What is no WebSocket handshake has been answered by then, and nobody comes.
+    if (!isUpgraded) session.disconnected(false, 1006, clock.now());
   });
+  const leaveUnanswered = (socket: Duplex, session: LiveSession): void => {
+    unanswered.add(socket);
+    const limit = clock.setTimer(FROZEN_LIMIT_MS, () => socket.destroy());
+    socket.on('close', () => {
+      limit.cancel();
+      unanswered.delete(socket);
+      session.disconnected(false, 1006, clock.now());
+    });
+    // Read on, so that the client's going is seen.
+    socket.resume();
+    socket.on('end', () => socket.destroy());
+  };
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
@@ -87,6 +120,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     setNextScenario: (scenario) => service.setNextScenario(scenario),
     close: async () => {
       for (const client of sockets.clients) client.terminate();
+      for (const socket of unanswered) socket.destroy();
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
@@ -95,6 +129,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   };
 }
 
-function refuseUpgrade(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+function refuseUpgrade(socket: Duplex, status: number): void {
+  const words = STATUS_CODES[status] ?? 'Refused';
+  socket.end(`HTTP/1.1 ${status} ${words}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

@@ -2,9 +2,12 @@
 import type { BehaviourValues } from '../../gemini/behaviours.ts';
 import type { Scenario } from '../scenario.ts';
 import { ChunkStore } from './chunks.ts';
-import { HandleStore } from './conversation.ts';
+import type { Conversation } from './conversation.ts';
+import { FaultRun } from './faults/fault-run.ts';
+import { HandleStore } from './handles.ts';
+import { Quota } from './quota.ts';
 import { EmulatorRecord } from './record.ts';
-import { LiveSession } from './session.ts';
+import { LiveSession, type Play } from './session.ts';
 import type { LiveAddress } from './wire.ts';
 
 export interface ServiceOptions {
@@ -20,12 +23,16 @@ export interface ServiceOptions {
 /** Ended sessions are forgotten, the oldest first, beyond so many or so much audio. */
 const MAX_RECORDS = 500;
 const MAX_KEPT_SAMPLES = 128 * 1024 * 1024;
+/** After so long without any connection a scenario's faults begin anew: another call is taken to have come. */
+const RUN_ENDS_AFTER_IDLE_MS = 60_000;
 
 export class EmulatedService {
   readonly #options: ServiceOptions;
   readonly #handles = new HandleStore();
   readonly #chunks = new ChunkStore();
+  readonly #quota = new Quota();
   readonly #records: EmulatorRecord[] = [];
+  #plays = new WeakMap<Scenario, Play>();
   #next: Scenario | null = null;
   #opened = 0;
 
@@ -38,16 +45,35 @@ export class EmulatedService {
     return this.#records;
   }
 
-  /** The scenario of the next connection alone. */
+  /** What is remembered of a conversation, by the number in its sessions' records; null for one that is forgotten. */
+  conversation(id: number): Conversation | null {
+    return this.#handles.conversation(id);
+  }
+
+  /** The caller's audio as a conversation knows it: 16 kHz, cut back at each resumption, without what was forgotten. */
+  heardBy(id: number): Int16Array {
+    const spans = this.conversation(id)?.heard ?? [];
+    const pieces = spans.map(({ session, from, to }) =>
+      this.#records.find((record) => record.number === session)?.audio.slice(from, to),
+    );
+    const all = new Int16Array(pieces.reduce((sum, piece) => sum + (piece?.length ?? 0), 0));
+    let at = 0;
+    for (const piece of pieces) {
+      if (piece === undefined) continue;
+      all.set(piece, at);
+      at += piece.length;
+    }
+    return all;
+  }
+
+  /** The scenario of the next conversation alone. Connections that resume it keep it; others get the usual one. */
   setNextScenario(scenario: Scenario): void {
     this.#next = scenario;
   }
 
-  /** A client has connected. The address must hold a key. */
+  /** A client has connected. The address must hold a key. The session's first `tick` says whether it is let in. */
   connect(address: LiveAddress, nowMs: number): LiveSession {
-    const { scenario, behaviours = {}, record: keepAudio = true, refusedKeys = ['bad-key'] } = this.#options;
-    const chosen = this.#next ?? (typeof scenario === 'function' ? scenario() : scenario);
-    this.#next = null;
+    const { behaviours = {}, record: keepAudio = true, refusedKeys = ['bad-key'] } = this.#options;
     const record = new EmulatorRecord({
       number: ++this.#opened,
       apiVersion: address.apiVersion,
@@ -55,18 +81,50 @@ export class EmulatedService {
       keepAudio,
     });
     this.#forgetOld();
+    if (this.#isIdle(nowMs)) this.#plays = new WeakMap();
     this.#records.push(record);
+    const isNext = this.#next !== null;
+    const first = this.#next ?? this.#usual();
+    const choose = (handle: string | null): Scenario => {
+      const resumed = handle === null ? null : this.#handles.scenarioOf(handle);
+      if (resumed !== null) return resumed;
+      const next = this.#next;
+      this.#next = null;
+      // Another connection may have got the next one meanwhile.
+      return next ?? (isNext ? this.#usual() : first);
+    };
     return new LiveSession(
       {
         address,
         keyAccepted: address.key !== null && !refusedKeys.includes(address.key),
-        scenario: chosen,
+        play: this.#playOf(first, nowMs),
+        choosePlay: (handle, atMs) => this.#playOf(choose(handle), atMs),
+        admit: ({ model }, atMs) => this.#quota.admit(model, this.#records, record, atMs),
         behaviours,
         handles: this.#handles,
         chunks: this.#chunks,
         record,
       },
       nowMs,
+    );
+  }
+
+  #usual(): Scenario {
+    const { scenario } = this.#options;
+    return typeof scenario === 'function' ? scenario() : scenario;
+  }
+
+  #playOf(scenario: Scenario, nowMs: number): Play {
+    const known = this.#plays.get(scenario);
+    if (known !== undefined) return known;
+    const play = { scenario, run: new FaultRun(scenario.faults, scenario.model.seed, nowMs) };
+    this.#plays.set(scenario, play);
+    return play;
+  }
+
+  #isIdle(nowMs: number): boolean {
+    return this.#records.every(
+      ({ closed }) => closed !== null && nowMs - closed.atMs > RUN_ENDS_AFTER_IDLE_MS,
     );
   }
 

@@ -166,3 +166,9 @@ export const setupSchema = z.strictObject({
 });
 
 export type SetupMessage = z.infer<typeof setupSchema>;
+
+const resumingSchema = z.object({ sessionResumption: z.object({ handle: z.string().min(1) }) });
+
+/** The handle of a setup that has not been checked; null when it brings none. */
+export const handleOf = (setup: unknown): string | null =>
+  resumingSchema.safeParse(setup).data?.sessionResumption.handle ?? null;

@@ -7,6 +7,15 @@ import { randomDigits } from './random.ts';
 interface PendingCall {
   readonly blocking: boolean;
   readonly followUp: Reply | null;
+  readonly cancelledLate: boolean;
+}
+
+/** What faults do to the calls of one message. */
+export interface CallEffects {
+  /** What stands in the place of every call's arguments. */
+  readonly args?: { readonly value: unknown };
+  /** They are cancelled when they have been answered. */
+  readonly cancelledLate?: boolean;
 }
 
 export type Answered =
@@ -31,11 +40,16 @@ export class ToolCalls {
   }
 
   /** Makes the message of one `toolCall`. Ids look like `function-call-5831923424298605773`, as in recordings. */
-  open(calls: readonly (PlannedCall & { readonly blocking: boolean })[], random: () => number): object {
+  open(
+    calls: readonly (PlannedCall & { readonly blocking: boolean })[],
+    random: () => number,
+    effects: CallEffects = {},
+  ): object {
     const functionCalls = calls.map((call) => {
       const id = `function-call-${randomDigits(random, 19)}`;
-      this.#pending.set(id, { blocking: call.blocking, followUp: call.followUp });
-      return { id, name: call.name, args: call.args };
+      const { cancelledLate = false } = effects;
+      this.#pending.set(id, { blocking: call.blocking, followUp: call.followUp, cancelledLate });
+      return { id, name: call.name, args: effects.args === undefined ? call.args : effects.args.value };
     });
     return { toolCall: { functionCalls } };
   }
@@ -47,6 +61,11 @@ export class ToolCalls {
     this.#settle(response.id);
     if (call.blocking) return { kind: 'blocking', followUp: call.followUp };
     return { kind: 'non-blocking', followUp: call.followUp, scheduling: schedulingOf(response, behaviours) };
+  }
+
+  /** Whether a call that waits will be cancelled once it has been answered. */
+  isCancelledLate(id: string): boolean {
+    return this.#pending.get(id)?.cancelledLate ?? false;
   }
 
   /** Gives up the blocking calls, as a turn that is broken off does; the ids for `toolCallCancellation`. */

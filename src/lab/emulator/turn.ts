@@ -7,7 +7,9 @@ import { clipMs } from '../clip.ts';
 import type { ModelPlan, PlannedCall, Reply } from '../scenario.ts';
 import type { Agenda } from './agenda.ts';
 import { type AudioChunk, dueOffsetsMs } from './chunks.ts';
-import type { ToolCalls } from './tool-calls.ts';
+import { disguise, merge } from './faults/disguise.ts';
+import { afterStall, chunksUntil, NO_EFFECTS, type TurnEffects } from './faults/turn-effects.ts';
+import type { CallEffects, ToolCalls } from './tool-calls.ts';
 import { fragmentsOf, outputTranscription } from './transcripts.ts';
 
 /** `playing`: all was generated, and the client is assumed to be playing the rest. */
@@ -22,13 +24,15 @@ export interface TurnContext {
   readonly wantsTranscript: boolean;
   /** How the setup declared a function; undefined when it did not. */
   behaviorOf(name: string): 'BLOCKING' | 'NON_BLOCKING' | undefined;
-  chunksOf(reply: Reply): readonly AudioChunk[];
+  chunksOf(reply: Reply, effects: TurnEffects): readonly AudioChunk[];
   send(message: object, nowMs: number): void;
   /** A chunk as it goes out, with what it costs where that is reported. */
-  sendChunk(chunk: AudioChunk, nowMs: number): void;
+  chunkMessage(chunk: AudioChunk): object;
   /** `turnComplete` with all that comes with it. */
   turnCompleteMessage(audioMs: number): object;
   onUndeclared(name: string, nowMs: number): void;
+  /** Functions are about to be called; what faults do to that. */
+  onCalls(nowMs: number): CallEffects;
   /** The turn is over: it was completed, or broken off. */
   onIdle(nowMs: number): void;
 }
@@ -45,6 +49,7 @@ const SPACING_MS = 10;
 export class Turn {
   readonly #context: TurnContext;
   #phase: TurnPhase = 'idle';
+  #effects: TurnEffects = NO_EFFECTS;
   #steps: Step[] = [];
   #unsent: AudioChunk[] = [];
   #lateFragments: string[] = [];
@@ -66,14 +71,27 @@ export class Turn {
     return this.#unsent;
   }
 
-  /** Starts to answer; `onStart` is told when the answer has begun and can no longer be taken back unheard. */
-  begin(reply: Reply, delayMs: number, nowMs: number, onStart: (nowMs: number) => void): number {
+  /**
+   * Starts to answer. When the time for it has come `effects` is asked how it goes wrong, and `onStart` is told when the
+   * answer has begun and can no longer be taken back unheard.
+   */
+  begin(
+    reply: Reply,
+    delayMs: number,
+    nowMs: number,
+    hooks: { effects(nowMs: number): TurnEffects; onStart(nowMs: number): void },
+  ): number {
+    const { agenda } = this.#context;
     const startMs = Math.max(nowMs + delayMs, this.#freeAtMs);
     this.#reset('thinking');
-    this.#steps = stepsOf(reply);
-    this.#context.agenda.at(startMs, 'turn', (startedMs) => {
-      onStart(startedMs);
-      this.#next(startedMs);
+    agenda.at(startMs, 'turn', (readyMs) => {
+      const effects = hooks.effects(readyMs);
+      this.#effects = effects;
+      this.#steps = effects.empty ? [] : stepsOf(reply);
+      agenda.at(readyMs + effects.delayMs, 'turn', (startedMs) => {
+        hooks.onStart(startedMs);
+        this.#next(startedMs);
+      });
     });
     return startMs;
   }
@@ -115,7 +133,7 @@ export class Turn {
     later(() => ({ serverContent: { ...modelTurn, interrupted: true } }));
     const staleCount = plan.staleChunksAfterInterrupt ?? behaviours.staleChunksAfterInterrupt;
     for (const chunk of stale.slice(0, staleCount)) {
-      agenda.at(atMs, 'trailing', (dueMs) => this.#context.sendChunk(chunk, dueMs));
+      agenda.at(atMs, 'trailing', (dueMs) => this.#context.send(this.#context.chunkMessage(chunk), dueMs));
       atMs += SPACING_MS;
     }
     const cancelled = tools.cancelBlocking();
@@ -124,8 +142,26 @@ export class Turn {
     this.#end(atMs);
   }
 
+  /** A fault: `interrupted` out of nowhere. Told to stop, the turn ends without another word. */
+  interruptFalsely(stops: boolean, withAudio: boolean, nowMs: number): void {
+    const chunk = withAudio ? this.#unsent.shift() : undefined;
+    if (chunk !== undefined) this.#countAudio(chunk, nowMs);
+    const modelTurn = chunk === undefined ? {} : { modelTurn: { parts: [chunk.part] } };
+    this.#context.send({ serverContent: { ...modelTurn, interrupted: true } }, nowMs);
+    if (!stops || this.#phase === 'idle') return;
+    this.#context.agenda.callOff('turn');
+    this.#context.agenda.callOff('output-transcript');
+    this.#unsent = [];
+    this.#over(nowMs);
+  }
+
+  #send(message: object, nowMs: number): void {
+    for (const sent of disguise(message, this.#effects)) this.#context.send(sent, nowMs);
+  }
+
   #reset(phase: TurnPhase): void {
     this.#phase = phase;
+    this.#effects = NO_EFFECTS;
     this.#steps = [];
     this.#unsent = [];
     this.#lateFragments = [];
@@ -143,33 +179,78 @@ export class Turn {
 
   #say(reply: Reply, nowMs: number): void {
     this.#phase = 'speaking';
-    const chunks = this.#context.chunksOf(reply);
+    const { cutAfterMs, merged } = this.#effects;
+    const chunks = chunksUntil(this.#context.chunksOf(reply, this.#effects), cutAfterMs);
     const lengthMs = reply.clip === null ? 0 : clipMs(reply.clip);
-    this.#transcribe(reply.text, lengthMs, nowMs);
-    this.#schedule(chunks, nowMs);
+    const share = cutAfterMs === null ? 1 : Math.min(1, cutAfterMs / Math.max(1, lengthMs));
+    if (cutAfterMs !== null) this.#steps = [];
+    const { random, wantsTranscript } = this.#context;
+    const all = wantsTranscript && reply.text !== '' ? fragmentsOf(reply.text, random) : [];
+    const fragments = all.slice(0, Math.ceil(all.length * share));
+    if (merged && chunks.length > 0) this.#scheduleMerged(chunks, fragments.join(''), nowMs);
+    else {
+      this.#transcribe(fragments, lengthMs * share, nowMs);
+      this.#schedule(chunks, nowMs);
+    }
   }
 
   #schedule(chunks: readonly AudioChunk[], nowMs: number): void {
-    const { agenda, plan } = this.#context;
-    const offsets = dueOffsetsMs(chunks, plan.pace);
+    const { agenda } = this.#context;
+    const offsets = this.#offsetsOf(chunks);
     this.#unsent = [...chunks];
     for (const [index, chunk] of chunks.entries()) {
       agenda.at(nowMs + offsets[index]!, 'turn', (dueMs) => {
+        // It may have gone out with a false `interrupted`.
+        if (this.#unsent[0] !== chunk) return;
         this.#unsent.shift();
-        this.#audioMs += chunk.durationMs;
-        this.#audioUntilMs = Math.max(this.#audioUntilMs, dueMs) + chunk.durationMs;
-        this.#context.sendChunk(chunk, dueMs);
+        this.#countAudio(chunk, dueMs);
+        this.#send(this.#context.chunkMessage(chunk), dueMs);
       });
     }
     const lastMs = nowMs + (offsets.at(-1) ?? 0) + (chunks.length > 0 ? SPACING_MS : 0);
     agenda.at(lastMs, 'turn', (dueMs) => this.#next(dueMs));
   }
 
+  /** A fault: the whole transcript with the first chunk, and the ends of the turn with the last. */
+  #scheduleMerged(chunks: readonly AudioChunk[], text: string, nowMs: number): void {
+    const offsets = this.#offsetsOf(chunks);
+    this.#unsent = [...chunks];
+    for (const [index, chunk] of chunks.entries()) {
+      this.#context.agenda.at(nowMs + offsets[index]!, 'turn', (dueMs) => {
+        // It may have gone out with a false `interrupted`.
+        const isUnsent = this.#unsent[0] === chunk;
+        if (isUnsent) {
+          this.#unsent.shift();
+          this.#countAudio(chunk, dueMs);
+        }
+        let message = isUnsent ? this.#context.chunkMessage(chunk) : { serverContent: {} };
+        if (index === 0 && text !== '') message = merge(message, outputTranscription(text));
+        const ends = index === chunks.length - 1 && this.#steps.length === 0;
+        if (ends) {
+          this.#generationCompleteSent = true;
+          message = merge(message, { serverContent: { generationComplete: true } });
+          message = merge(message, this.#context.turnCompleteMessage(this.#audioMs));
+        }
+        this.#send(message, dueMs);
+        if (ends) this.#over(dueMs);
+        else if (index === chunks.length - 1) this.#next(dueMs);
+      });
+    }
+  }
+
+  #offsetsOf(chunks: readonly AudioChunk[]): number[] {
+    const offsets = dueOffsetsMs(chunks, this.#effects.pace ?? this.#context.plan.pace);
+    return offsets.map((offsetMs) => afterStall(offsetMs, this.#effects));
+  }
+
+  #countAudio(chunk: AudioChunk, nowMs: number): void {
+    this.#audioMs += chunk.durationMs;
+    this.#audioUntilMs = Math.max(this.#audioUntilMs, nowMs) + chunk.durationMs;
+  }
+
   /** Text runs ahead of its audio or behind it, in the time in which the audio is sent; or half of it comes too late. */
-  #transcribe(text: string, lengthMs: number, nowMs: number): void {
-    const { agenda, behaviours, plan, random } = this.#context;
-    if (!this.#context.wantsTranscript || text === '') return;
-    const fragments = fragmentsOf(text, random);
+  #transcribe(fragments: readonly string[], lengthMs: number, nowMs: number): void {
+    const { agenda, behaviours, plan } = this.#context;
     const order = behaviours.outputTranscriptOrder;
     const inTime = order === 'after-turn' ? Math.floor(fragments.length / 2) : fragments.length;
     this.#lateFragments.push(...fragments.slice(inTime));
@@ -178,9 +259,9 @@ export class Turn {
     const spreadMs = lengthMs / factor;
     const [stretch, shiftMs] = order === 'trails-audio' ? [1, 250] : [0.7, 0];
     for (const [index, fragment] of fragments.slice(0, inTime).entries()) {
-      const dueMs = nowMs + shiftMs + (spreadMs * stretch * index) / fragments.length;
-      agenda.at(dueMs, 'output-transcript', (atMs) =>
-        this.#context.send(outputTranscription(fragment), atMs),
+      const offsetMs = shiftMs + (spreadMs * stretch * index) / fragments.length;
+      agenda.at(nowMs + afterStall(offsetMs, this.#effects), 'output-transcript', (atMs) =>
+        this.#send(outputTranscription(fragment), atMs),
       );
     }
   }
@@ -194,7 +275,7 @@ export class Turn {
       if (behavior === undefined) this.#context.onUndeclared(call.name, nowMs);
       else calls.push({ ...call, blocking: behavior === 'BLOCKING' });
     }
-    if (calls.length > 0) this.#context.send(tools.open(calls, random), nowMs);
+    if (calls.length > 0) this.#send(tools.open(calls, random, this.#context.onCalls(nowMs)), nowMs);
     if (!calls.some((call) => call.blocking)) {
       this.#next(nowMs);
       return;
@@ -206,7 +287,7 @@ export class Turn {
   #sendGenerationComplete(nowMs: number): void {
     if (this.#generationCompleteSent) return;
     this.#generationCompleteSent = true;
-    this.#context.send({ serverContent: { generationComplete: true } }, nowMs);
+    this.#send({ serverContent: { generationComplete: true } }, nowMs);
   }
 
   #finish(nowMs: number): void {
@@ -214,11 +295,18 @@ export class Turn {
     this.#phase = 'playing';
     const waits = this.#context.behaviours.turnCompleteWaitsForPlayback;
     const doneMs = waits ? Math.max(nowMs + SPACING_MS, this.#audioUntilMs) : nowMs + SPACING_MS;
-    this.#context.agenda.at(doneMs, 'turn', (dueMs) => {
-      this.#context.send(this.#context.turnCompleteMessage(this.#audioMs), dueMs);
-      this.#end(dueMs + SPACING_MS);
-      this.#context.onIdle(dueMs);
+    const { turnCompleteLateByMs } = this.#effects;
+    const isSent = Number.isFinite(turnCompleteLateByMs);
+    this.#context.agenda.at(doneMs + (isSent ? turnCompleteLateByMs : 0), 'turn', (dueMs) => {
+      const message = this.#context.turnCompleteMessage(this.#audioMs);
+      if (isSent) this.#send(message, dueMs);
+      this.#over(dueMs);
     });
+  }
+
+  #over(nowMs: number): void {
+    this.#end(nowMs + SPACING_MS);
+    this.#context.onIdle(nowMs);
   }
 
   #end(freeAtMs: number): void {

@@ -57,9 +57,15 @@ export interface Received {
 export class Line {
   nowMs = 0;
   readonly received: Received[] = [];
+  /** What was wanted of the socket, but for messages and ends. */
+  readonly socket: { readonly atMs: number; readonly output: object }[] = [];
   closed: { readonly atMs: number; readonly code: number; readonly reason: string } | null = null;
   readonly service: EmulatedService;
   readonly session: LiveSession;
+  readonly record: EmulatorRecord;
+  /** Must stay empty. */
+  readonly afterTheEnd: EmulatorOutput[] = [];
+  #over = false;
   #frame = 0;
 
   constructor(
@@ -77,10 +83,8 @@ export class Line {
     this.service = after?.service ?? new EmulatedService({ scenario, behaviours });
     this.nowMs = after?.nowMs ?? 0;
     this.session = this.service.connect({ apiVersion, vertex, key }, this.nowMs);
-  }
-
-  get record(): EmulatorRecord {
-    return this.service.sessions.at(-1)!;
+    this.record = this.service.sessions.at(-1)!;
+    this.wait(0);
   }
 
   send(message: object): this {
@@ -140,7 +144,7 @@ export class Line {
 
   audioBytes(): Buffer {
     const parts = this.received.flatMap((entry) => entry.message.serverContent?.modelTurn?.parts ?? []);
-    return Buffer.concat(parts.map((part: Json) => Buffer.from(part.inlineData.data, 'base64')));
+    return Buffer.concat(parts.map((part: Json) => Buffer.from(part.inlineData?.data ?? '', 'base64')));
   }
 
   #stream(ms: number, make: (frame: number) => Int16Array): this {
@@ -154,9 +158,14 @@ export class Line {
 
   #keep(outputs: readonly EmulatorOutput[]): void {
     for (const output of outputs) {
+      if (this.#over) this.afterTheEnd.push(output);
+      this.#over ||=
+        'cut' in output || 'close' in output || 'refuse' in output || ('freeze' in output && output.forever);
       if ('send' in output) this.received.push({ atMs: this.nowMs, message: output.send });
       else if ('cut' in output) this.closed = { atMs: this.nowMs, code: 1006, reason: '' };
-      else this.closed = { atMs: this.nowMs, code: output.close, reason: output.reason };
+      else if ('close' in output) {
+        this.closed = { atMs: this.nowMs, code: output.close, reason: output.reason };
+      } else this.socket.push({ atMs: this.nowMs, output });
     }
   }
 }
