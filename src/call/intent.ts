@@ -15,6 +15,8 @@ export const GREETING_WAIT_MS = 2_500;
 export const GOODBYE_WAIT_MS = 2_000;
 /** After the last word was played out, so that its last syllable is not cut by the hang-up. */
 export const HANG_UP_GRACE_MS = 400;
+/** Speech that has begun is known for speech, or for a cough, by then: `after-caller` does not greet into it. */
+export const ONSET_DOUBT_MS = 500;
 /** A farewell or apology that is never reported as played must not keep the call. */
 export const CLIP_DEADLINE_MS = 12_000;
 
@@ -35,7 +37,8 @@ export type IntentState =
       readonly legReady: boolean;
       readonly sessionReady: boolean;
     }
-  | { readonly name: 'listening'; readonly policy: IntentPolicy }
+  /** `greetAtMs`: when a caller who has said nothing is greeted. */
+  | { readonly name: 'listening'; readonly policy: IntentPolicy; readonly greetAtMs: number }
   | { readonly name: 'greeting'; readonly policy: IntentPolicy; readonly attempt: 1 | 2 }
   | { readonly name: 'talking'; readonly policy: IntentPolicy }
   | {
@@ -89,7 +92,7 @@ export function newIntent(policy: IntentPolicy): IntentState {
 const ENDED: IntentState = { name: 'ended' };
 const end = (reason: EndReason): IntentStep => [ENDED, [{ type: 'end', reason }]];
 
-function arrived(policy: IntentPolicy): IntentStep {
+function arrived(policy: IntentPolicy, nowMs: number): IntentStep {
   switch (policy.greeting) {
     case 'at-once':
       // The trigger goes out before the caller's held audio: a "Hello?" that came first would be answered, and then
@@ -104,7 +107,7 @@ function arrived(policy: IntentPolicy): IntentStep {
       ];
     case 'after-caller':
       return [
-        { name: 'listening', policy },
+        { name: 'listening', policy, greetAtMs: nowMs + policy.callerWaitMs },
         [{ type: 'open-uplink' }, { type: 'arm', timer: 'caller', delayMs: policy.callerWaitMs }],
       ];
     case 'none':
@@ -160,14 +163,14 @@ function hangUp(
 
 const table: Table<IntentState, IntentEvent, IntentEffect> = {
   arriving: {
-    'leg-ready': (state) => {
+    'leg-ready': (state, _event, nowMs) => {
       const limit: IntentEffect = { type: 'arm', timer: 'limit', delayMs: state.policy.maxCallMs };
       if (!state.sessionReady) return [{ ...state, legReady: true }, [limit]];
-      const [next, effects] = arrived(state.policy);
+      const [next, effects] = arrived(state.policy, nowMs);
       return [next, [limit, ...effects]];
     },
-    'session-ready': (state) =>
-      state.legReady ? arrived(state.policy) : [{ ...state, sessionReady: true }, []],
+    'session-ready': (state, _event, nowMs) =>
+      state.legReady ? arrived(state.policy, nowMs) : [{ ...state, sessionReady: true }, []],
     'session-failed': (state, { detail }) => apologise(state.legReady, detail),
     'caller-onset': stay,
     'caller-spoke': stay,
@@ -184,7 +187,11 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
     'leg-ready': stay,
     'session-ready': stay,
     'session-failed': (_state, { detail }) => apologise(true, detail),
-    'caller-onset': stay,
+    // It takes a moment to tell speech from a cough; a greeting in that moment would come on top of what the caller says.
+    'caller-onset': (state, _event, nowMs) => [
+      state,
+      [{ type: 'arm', timer: 'caller', delayMs: Math.max(ONSET_DOUBT_MS, state.greetAtMs - nowMs) }],
+    ],
     'caller-spoke': (state) => [
       { name: 'talking', policy: state.policy },
       [{ type: 'cancel', timer: 'caller' }],

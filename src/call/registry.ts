@@ -114,8 +114,9 @@ export class CallRegistry implements CallDesk {
     const call = this.#calls.get(callKeyOf(adapter.id, callId))?.call;
     if (call === undefined) return;
     call.journal.write({ type: 'carrier-event', what });
-    // That a stream has stopped, its socket says as well, and says it of the right one.
-    if (what === 'stream-stopped') return;
+    // That a stream has stopped, its socket says as well, and says it of the right one. So it does of a stream that has
+    // failed once it was there: a late word about one that was replaced must not end the call on the new one.
+    if (what === 'stream-stopped' || (what === 'stream-failed' && !call.awaitsStream)) return;
     call.carrierEnded(
       what === 'ended'
         ? { who: 'caller', how: 'completed', detail: 'the carrier says that the call has ended' }

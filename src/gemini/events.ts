@@ -12,6 +12,11 @@ const DEFAULT_RATE = 24_000;
 const MAX_UNKNOWN = 8;
 const MAX_FIELD_NAME = 64;
 const MAX_TOOL_CALLS = 32;
+/** Names and ids go into log lines and records. The API allows names of 128 characters; ids that were seen have under 40. */
+const MAX_TOOL_NAME = 128;
+const MAX_TOOL_ID = 256;
+/** Transcripts come in words and phrases; a message may have 4 MB, and the journal keeps hundreds of entries. */
+const MAX_TRANSCRIPT = 8_000;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -128,13 +133,16 @@ function readContentEnd(content: Json, events: LiveEvent[]): void {
   if (content['waitingForInput'] === true) events.push({ type: 'waiting-for-input' });
 }
 
-/** Calls without a name cannot be carried out, calls without an id not be answered: both are left out. */
+/** Calls without a usable name cannot be carried out, calls without such an id not be answered: both are left out. */
 function readToolCalls(toolCall: Json, events: LiveEvent[]): void {
   const calls: ToolCall[] = [];
   for (const call of listOf(toolCall['functionCalls'])) {
     if (calls.length === MAX_TOOL_CALLS) break;
-    if (!isObject(call) || typeof call['id'] !== 'string' || typeof call['name'] !== 'string') continue;
-    calls.push({ id: call['id'], name: call['name'], args: isObject(call['args']) ? call['args'] : {} });
+    if (!isObject(call)) continue;
+    const { id, name } = call;
+    if (typeof id !== 'string' || id.length > MAX_TOOL_ID) continue;
+    if (typeof name !== 'string' || name.length > MAX_TOOL_NAME) continue;
+    calls.push({ id, name, args: isObject(call['args']) ? call['args'] : {} });
   }
   if (calls.length > 0) events.push({ type: 'tool-calls', calls });
 }
@@ -175,7 +183,7 @@ function integerOf(value: unknown): number | null {
 }
 
 function transcriptOf(value: unknown): string {
-  return isObject(value) && typeof value['text'] === 'string' ? value['text'] : '';
+  return isObject(value) && typeof value['text'] === 'string' ? value['text'].slice(0, MAX_TRANSCRIPT) : '';
 }
 
 function rateOf(mime: string): number {

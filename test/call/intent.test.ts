@@ -116,6 +116,17 @@ describe('arriving', () => {
     expect(shell.timers.has('caller')).toBe(false);
   });
 
+  test('a sound early in the wait leaves the greeting when it was due; one at its end puts it off for a moment', () => {
+    const shell = new Shell('after-caller');
+    shell.say(legReady, sessionReady);
+    const delayAt = (nowMs: number) => {
+      const [, effects] = stepIntent(shell.state, onset, nowMs);
+      return effects.map((effect) => (effect.type === 'arm' ? [effect.timer, effect.delayMs] : effect.type));
+    };
+    expect(delayAt(1_000)).toEqual([['caller', 4_000]]);
+    expect(delayAt(4_900)).toEqual([['caller', 500]]);
+  });
+
   test('none says nothing at all', () => {
     const shell = new Shell('none');
     expect(types(shell.say(legReady, sessionReady))).toEqual(['open-uplink']);

@@ -138,6 +138,18 @@ describe('parseServerMessage', () => {
     expect(event?.type === 'tool-calls' && event.calls[0]).toEqual({ id: '0', name: 'n', args: {} });
   });
 
+  test('a name, an id or a transcript that no model writes is not kept whole', () => {
+    const long = 'n'.repeat(1_000_000);
+    const call = (id: string, name: string) => ({ toolCall: { functionCalls: [{ id, name }] } });
+    expect(parseServerMessage(call('i'.repeat(256), 'n'.repeat(128)))).toHaveLength(1);
+    expect(parseServerMessage(call('i'.repeat(257), 'lookup'))).toEqual([]);
+    expect(parseServerMessage(call('1', 'n'.repeat(129)))).toEqual([]);
+    for (const field of ['inputTranscription', 'outputTranscription']) {
+      const [event] = parseServerMessage({ serverContent: { [field]: { text: `Good ${long}` } } });
+      expect(event).toMatchObject({ text: expect.stringMatching(/^Good n{7995}$/) });
+    }
+  });
+
   test('unknown fields are reported, at most eight of them, cut short', () => {
     const message = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${'x'.repeat(100)}${i}`, 1]));
     const events = parseServerMessage({ ...message, serverContent: { brandNew: 1 } });

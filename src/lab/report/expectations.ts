@@ -20,9 +20,13 @@ export function unmetExpectations(expect: Expectations, measures: Measures, end:
   return unmet;
 }
 
-/** The gateway knows who ended it; from outside, its bot and the gateway itself look the same. */
+/**
+ * The gateway knows who ended it; from outside, its bot and the gateway itself look the same, but for a call that was
+ * turned away and met no bot.
+ */
 function endedBy(measures: Measures, end: CallEnd): readonly string[] {
   const told = measures.gateway?.ended;
   if (told != null) return [told.who];
+  if (end.how === 'refused') return ['gateway'];
   return end.by === 'gateway' ? ['bot', 'gateway'] : [end.by];
 }

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { botVoice, noise, payloadOf, positionsIn, question, uplinkOf } from '../../support/call-audio.ts';
+import {
+  botVoice,
+  cough,
+  noise,
+  payloadOf,
+  positionsIn,
+  question,
+  uplinkOf,
+} from '../../support/call-audio.ts';
 import { CallBench } from '../../support/call-bench.ts';
 import { ready } from '../../support/call-live.ts';
 
@@ -175,6 +183,26 @@ describe('the other greetings', () => {
     await bench.run(4_900);
     expect(bench.model.texts).toEqual([]);
     await bench.run(200);
+    expect(bench.model.texts).toEqual([bench.bot.greeting.instruction]);
+  });
+
+  it('after-caller does not greet into words that began just before the wait was over', async () => {
+    const bench = new CallBench({ bot: { greeting: { mode: 'after-caller', waitSeconds: 2 } } });
+    const carrier = await bench.answer();
+    await bench.run(1_700);
+    carrier.says(question());
+    await bench.run(6_000);
+    expect(bench.of('utterance-started')[0]!.atMs).toBeLessThan(1_300 + 2_000);
+    expect(bench.model.texts).toEqual([]);
+  });
+
+  it('after-caller greets after a cough at the end of the wait, hardly later', async () => {
+    const bench = new CallBench({ bot: { greeting: { mode: 'after-caller', waitSeconds: 2 } } });
+    const carrier = await bench.answer();
+    await bench.run(1_700);
+    carrier.says(cough());
+    await bench.run(1_000);
+    expect(bench.of('utterance-started')).toHaveLength(1);
     expect(bench.model.texts).toEqual([bench.bot.greeting.instruction]);
   });
 

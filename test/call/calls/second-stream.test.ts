@@ -131,6 +131,22 @@ describe('a second stream of a call', () => {
     await bench.run(10);
     bench.expectEnded('caller', 'completed');
   });
+
+  it('is not ended by a late word of the carrier about the failure of the one that it replaced', async () => {
+    const bench = new CallBench();
+    const first = await bench.answerAndGreet();
+    const second = bench.connect(bench.ring())!;
+    second.start();
+    await bench.run(100);
+    expect(first.ended).toBe(true);
+    bench.registry.carrierSays(bench.adapter, 'CA1', 'stream-failed', '31921');
+    await bench.run(10_000);
+    expect(bench.ended).toBeNull();
+    expect(second.ended).toBe(false);
+    second.stop();
+    await bench.run(10);
+    bench.expectEnded('caller', 'completed');
+  });
 });
 
 describe('a call id that comes back', () => {

@@ -208,6 +208,13 @@ describe('the gateway’s own account', () => {
     expect(unmetExpectations({ endedBy: 'bot' }, told, end)).toEqual([]);
     expect(unmetExpectations({ endedBy: 'gateway' }, told, end).length).toBe(1);
   });
+
+  it('a call that was turned away was not ended by a bot', () => {
+    const refused = { by: 'gateway', how: 'refused', detail: 'All our lines are busy.' } as const;
+    const nothing = measureCall(playCall(new Int16Array(0), []));
+    expect(unmetExpectations({ endedBy: 'gateway' }, nothing, refused)).toEqual([]);
+    expect(unmetExpectations({ endedBy: 'bot', bargeIns: 0 }, nothing, refused)).toHaveLength(1);
+  });
 });
 
 it('quantiles are values that occur', () => {
