@@ -68,6 +68,14 @@ const MAX_UNSENT_KEYS = 64;
 /** Listens to a socket that came too late. */
 const NOBODY: StreamSink = { onMessage: () => {}, onClose: () => {} };
 
+/** What the journal keeps of a tool's arguments. */
+const MAX_KEPT_ARGS = 8_192;
+/** Gemini takes nothing of what we send for so long: the connection is dead, whatever the socket says. */
+const STUCK_MODEL_MS = 5_000;
+/** A last clip may have to wait for what is still to be heard, but not for ever. */
+const LONGEST_FAREWELL_MS = 60_000;
+const FAREWELL_SLACK_MS = 3_000;
+
 type TimerName = IntentTimer | 'leg' | 'session-retry' | 'keys' | 'hang-up';
 
 export class Call implements Ticked {
@@ -100,6 +108,12 @@ export class Call implements Ticked {
   /** Keys that were pressed while no connection was there. */
   #unsentKeys = '';
   #stuckSinceMs: number | null = null;
+  #stuckBytes = 0;
+  /** The model's socket has refused audio since then. */
+  #refusedSinceMs: number | null = null;
+  /** Manual activity: the caller speaks; and the connection has been told. */
+  #callerSpeaks = false;
+  #activityOpen = false;
   #armed = true;
   #ending: EndReason | null = null;
   #finished = false;
@@ -196,6 +210,14 @@ export class Call implements Ticked {
     this.#armed = true;
   }
 
+  /** The carrier asks what comes next, and the stream has broken: whether another one will be waited for. */
+  takeBack(): boolean {
+    if (this.#finished || this.#ending !== null || this.#leg.name !== 'lost') return false;
+    this.#armed = true;
+    this.#stepLeg({ type: 'stream-expected' });
+    return true;
+  }
+
   /** A socket was accepted for this call. */
   attach(socket: StreamSocket): StreamSink {
     this.#epoch += 1;
@@ -224,9 +246,9 @@ export class Call implements Ticked {
     this.#guard('the end of the call', () => this.#stepLeg({ type: 'carrier-ended', reason }));
   }
 
-  /** Ends the call from our side, now. Idempotent. */
-  end(reason: EndReason): void {
-    this.#guard('the end of the call', () => this.#stepIntent({ type: 'end-asked', reason }));
+  /** Ends the call from our side: at once, or with a goodbye that the caller hears. Idempotent. */
+  end(reason: EndReason, politely = false): void {
+    this.#guard('the end of the call', () => this.#stepIntent({ type: 'end-asked', reason, politely }));
   }
 
   tick(nowMs: number): void {
@@ -236,7 +258,7 @@ export class Call implements Ticked {
       const stream = this.#stream;
       if (stream !== null && this.adapter.capabilities.sendsContinuously) {
         this.#caller?.tick(nowMs);
-        if (nowMs - stream.lastMessageAtMs > NO_MEDIA_MS) {
+        if (nowMs - stream.lastMediaAtMs > NO_MEDIA_MS) {
           const reason: EndReason = { who: 'carrier', how: 'error', detail: 'no media for 30 s' };
           this.#streamEnded(stream, 'timeout', reason.detail);
           this.#stepLeg({ type: 'carrier-ended', reason });
@@ -244,6 +266,12 @@ export class Call implements Ticked {
         }
       }
       if (stream !== null) this.#watchSocket(stream, nowMs);
+      if (this.#refusedSinceMs !== null && nowMs - this.#refusedSinceMs > STUCK_MODEL_MS) {
+        this.#refusedSinceMs = null;
+        this.#session.giveUpConnection('it takes no audio any more');
+      }
+      // Words that were held or refused when their end was heard: it follows once they have been sent.
+      if (this.#activityOpen && !this.#callerSpeaks) this.#endActivity();
       this.#noteDropped();
       this.#tickConversation(nowMs);
     });
@@ -291,6 +319,7 @@ export class Call implements Ticked {
         this.#onStarted(stream, event.start);
         break;
       case 'audio':
+        stream.lastMediaAtMs = receivedAtMs;
         if (attached) this.#onCallerAudio(event.payload, event.mediaTimeMs, receivedAtMs);
         break;
       case 'mark':
@@ -386,21 +415,43 @@ export class Call implements Ticked {
 
   /** Manual activity: the model hears only what lies between the two signals. */
   #signalActivity(kind: 'start' | 'end'): void {
-    const connection = this.#session.connection;
-    if (connection === null || this.#uplink === null) return;
+    this.#callerSpeaks = kind === 'start';
+    if (this.#uplink === null) return;
     if (kind === 'start') {
-      connection.sendActivity('start');
+      this.#activityOpen = this.#session.connection?.sendActivity('start') ?? false;
       this.#uplink.unmute();
-    } else {
-      this.#uplink.mute();
-      connection.sendActivity('end');
+    } else if (this.#activityOpen) {
+      this.#endActivity();
     }
+    // Without a connection the whole utterance is held, and signalled to the next one.
+  }
+
+  /** The end follows the last word: while the connection refuses some of it, the activity stays open. */
+  #endActivity(): void {
+    this.#uplink?.flush();
+    if (this.#uplink?.waiting === true) return;
+    this.#uplink?.mute();
+    this.#session.connection?.sendActivity('end');
+    this.#activityOpen = false;
+  }
+
+  /** A connection takes audio from now on: what was said while there was none belongs to an activity of it. */
+  #signalHeldActivity(open: () => void): void {
+    const uplink = this.#uplink;
+    if (this.bot.listening.mode !== 'manual' || uplink === null || uplink.muted || this.#activityOpen) {
+      open();
+      return;
+    }
+    this.#activityOpen = this.#session.connection?.sendActivity('start') ?? false;
+    open();
   }
 
   #sendAudio(samples: Int16Array): boolean {
     const connection = this.#session.connection;
     const sent = connection?.sendAudio(samples) ?? false;
     if (sent) this.totals.uplinkMs += samples.length / 16;
+    if (sent || connection === null) this.#refusedSinceMs = null;
+    else this.#refusedSinceMs ??= this.#deps.clock.now();
     return sent;
   }
 
@@ -466,7 +517,12 @@ export class Call implements Ticked {
     const connection = this.#session.connection;
     for (const { id, name, args } of calls) {
       this.totals.toolCalls += 1;
-      this.journal.write({ type: 'tool-called', name, id, pii: { args: JSON.stringify(args) } });
+      this.journal.write({
+        type: 'tool-called',
+        name,
+        id,
+        pii: { args: JSON.stringify(args).slice(0, MAX_KEPT_ARGS) },
+      });
       const known = name === HANG_UP_TOOL;
       const response = known ? { result: 'ok' } : { error: `There is no tool "${name.slice(0, 64)}".` };
       // SILENT: the model must not be made to talk about its own hanging up.
@@ -491,19 +547,23 @@ export class Call implements Ticked {
 
   #onSessionInterrupted(): void {
     this.#uplink?.close();
+    this.#activityOpen = false;
+    this.#refusedSinceMs = null;
     this.#conversation?.onSessionLost(this.#deps.clock.now());
+    this.#stepIntent({ type: 'session-lost' });
   }
 
   #openUplink(): void {
     this.#uplinkWanted = true;
-    if (this.#session.connection !== null) this.#uplink?.open();
+    if (this.#session.connection !== null) this.#signalHeldActivity(() => this.#uplink?.open());
   }
 
   #onSocketClosed(stream: Stream, code: number, detail: string): void {
     this.#streams.delete(stream.epoch);
     if (this.#finished) return;
     if (stream === this.#stream) this.#streamEnded(stream, 'close', detail || `code ${code}`);
-    this.#stepLeg({ type: 'socket-closed', epoch: stream.epoch, detail });
+    // 1006: no close frame came. A carrier that hangs up says so.
+    this.#stepLeg({ type: 'socket-closed', epoch: stream.epoch, detail, broken: code === 1006 });
   }
 
   #onUnusable(stream: Stream, closeCode: number, detail: string): void {
@@ -512,7 +572,7 @@ export class Call implements Ticked {
     // One that was to take the leg over fails alone: the call has, or just had, a stream that works.
     if (this.#format !== null && stream !== this.#stream) {
       this.#streams.delete(stream.epoch);
-      this.#stepLeg({ type: 'socket-closed', epoch: stream.epoch, detail });
+      this.#stepLeg({ type: 'socket-closed', epoch: stream.epoch, detail, broken: true });
       return;
     }
     this.#stepLeg({ type: 'carrier-ended', reason: { who: 'carrier', how: 'error', detail } });
@@ -529,17 +589,17 @@ export class Call implements Ticked {
 
   /** A peer that does not read must not make us hold its audio for ever. */
   #watchSocket(stream: Stream, nowMs: number): void {
-    if (stream.bufferedBytes === 0) {
-      this.#stuckSinceMs = null;
-      return;
-    }
+    // Less than before: slow perhaps, but somebody is reading.
+    if (stream.bufferedBytes === 0 || stream.bufferedBytes < this.#stuckBytes) this.#stuckSinceMs = null;
+    this.#stuckBytes = stream.bufferedBytes;
+    if (stream.bufferedBytes === 0) return;
     this.#stuckSinceMs ??= nowMs;
     if (stream.bufferedBytes < STUCK_SOCKET_BYTES && nowMs - this.#stuckSinceMs < STUCK_SOCKET_MS) return;
     this.#stuckSinceMs = null;
     this.#streamEnded(stream, 'timeout', 'the carrier takes no audio any more');
     stream.close(1013, 'takes no audio');
     this.#streams.delete(stream.epoch);
-    this.#stepLeg({ type: 'socket-closed', epoch: stream.epoch, detail: 'takes no audio' });
+    this.#stepLeg({ type: 'socket-closed', epoch: stream.epoch, detail: 'takes no audio', broken: true });
   }
 
   #stepLeg(event: LegEvent): void {
@@ -566,6 +626,7 @@ export class Call implements Ticked {
       case 'leg-paused':
         this.#stream = null;
         this.#conversation?.playout.detach(this.#deps.clock.now());
+        this.#caller?.fallSilent();
         this.#uplink?.flush();
         this.#session.connection?.sendAudioStreamEnd();
         break;
@@ -580,7 +641,7 @@ export class Call implements Ticked {
     this.#stream = stream;
     if (stream === null) return;
     const nowMs = this.#deps.clock.now();
-    stream.lastMessageAtMs = nowMs;
+    stream.lastMediaAtMs = nowMs;
     this.#legReadyAtMs = nowMs;
     if (replaced) {
       this.journal.write({ type: 'stream-replaced', epoch });
@@ -609,18 +670,23 @@ export class Call implements Ticked {
         break;
       case 'play-clip': {
         const clip = this.#deps.clips[effect.clip];
+        const isFiller = effect.clip === 'moment';
+        if (isFiller && (this.#conversation?.playout.unplayedMs(nowMs) ?? 0) > 0) break;
         if (effect.clip === 'greeting') {
           this.#conversation?.expectSurplusGreeting(nowMs);
           this.journal.write({ type: 'greeting-clip' });
         }
-        this.#conversation?.playClip(clip.bytes, clip.text, nowMs);
+        this.#conversation?.playClip(clip.bytes, clip.text, nowMs, isFiller);
         break;
       }
       case 'watch-playout':
         this.#conversation?.watchDrained();
         break;
       case 'arm':
-        this.#timers.arm(effect.timer, nowMs + effect.delayMs);
+        this.#timers.arm(
+          effect.timer,
+          nowMs + Math.max(effect.delayMs, this.#farewellMs(effect.timer, nowMs)),
+        );
         break;
       case 'cancel':
         this.#timers.cancel(effect.timer);
@@ -636,6 +702,13 @@ export class Call implements Ticked {
         this.#onEnd(effect.reason);
         break;
     }
+  }
+
+  /** How long the last clip may take, with what is queued before it. */
+  #farewellMs(timer: IntentTimer, nowMs: number): number {
+    if (timer !== 'clip') return 0;
+    const remainingMs = this.#conversation?.playout.remainingMs(nowMs) ?? 0;
+    return Math.min(LONGEST_FAREWELL_MS, remainingMs + FAREWELL_SLACK_MS);
   }
 
   /** The one teardown: the session goes at once, the carrier's side as soon as it has been told. */

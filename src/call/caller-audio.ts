@@ -15,6 +15,8 @@ import type { Uplink } from './uplink.ts';
 
 /** Nothing for so long from a carrier that sends all the time: the line stands still. A bad line is late by half of it. */
 const STALL_MS = 600;
+/** Longer than the silence that ends an utterance (600 ms by default). */
+const FALL_SILENT_MS = 1_000;
 /** Frames as quiet as this are left out after a stall, until the line has caught up with the time that was filled. */
 const QUIET_DBOV = -50;
 
@@ -98,6 +100,12 @@ export class CallerAudio {
     this.#stalledMs += TICK_MS;
     this.#gaps.stalled(TICK_MS);
     this.#uplink.push(this.#silence, this.#silentSamples);
+  }
+
+  /** The stream is gone: a second of silence, by which the model knows that the caller has stopped speaking. */
+  fallSilent(): void {
+    for (let ms = 0; ms < FALL_SILENT_MS; ms += TICK_MS)
+      this.#uplink.push(this.#silence, this.#silentSamples);
   }
 
   /** Another stream of the call: its time stamps begin anew. */

@@ -84,6 +84,8 @@ export class Conversation {
   #staleMs = 0;
   /** Greetings that were asked for and may still come, beyond the one that was spoken. */
   #surplusGreetings = 0;
+  /** A turn of the model was played, or a clip in its stead; "one moment, please" is none. */
+  #hasSpoken = false;
   #surplusUntilMs = 0;
   #droppingTurn = false;
   #endedTurn = 0;
@@ -142,12 +144,15 @@ export class Conversation {
   }
 
   /** Plays a recorded clip, as a turn of our own. */
-  playClip(bytes24k: Uint8Array, text: string, nowMs: number): void {
+  playClip(bytes24k: Uint8Array, text: string, nowMs: number, isFiller = false): void {
     // What was stopped on suspicion is given up, lest the clip be given up with it.
     if (this.#suspectedAtMs !== null) this.#believe(nowMs);
     this.#closeCut();
     const turn = this.#gate.clip();
-    this.#answeredSinceCaller = true;
+    if (!isFiller) {
+      this.#answeredSinceCaller = true;
+      this.#hasSpoken = true;
+    }
     this.#beginTurn(turn);
     this.#ledger.said(turn, text);
     this.#push(bytes24k, 24_000, turn, nowMs);
@@ -306,13 +311,14 @@ export class Conversation {
     this.#spokeAtMs = null;
     // Speech that was over when the turn began does not interrupt it.
     if (!this.#callerSpeaking) this.#onsetAtMs = null;
+    this.#hasSpoken = true;
     this.#answeredSinceCaller = true;
     this.#beginTurn(this.#gate.turn);
     this.#host.onBotAudible();
   }
 
   #isSurplusGreeting(): boolean {
-    if (this.#surplusGreetings === 0 || this.#totals.turns === 0) return false;
+    if (this.#surplusGreetings === 0 || !this.#hasSpoken) return false;
     if (this.#clock.now() > this.#surplusUntilMs) return false;
     this.#surplusGreetings -= 1;
     return true;

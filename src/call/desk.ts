@@ -52,6 +52,14 @@ export interface CallDesk {
   admit(adapter: CarrierAdapter, call: IncomingCall): Admission;
   /** Checks a stream token at the upgrade, before it is accepted. */
   claimStream(adapter: CarrierAdapter, token: string): StreamClaim;
+  /**
+   * The carrier asks what comes next. When the stream broke off and the call is alive, it is to open another one: what
+   * to answer with; null when there is nothing to go back to.
+   */
+  takeBack(
+    adapter: CarrierAdapter,
+    callId: string,
+  ): { readonly call: IncomingCall; readonly streamPath: string } | null;
   /** A carrier's status callback: the call has ended, its stream failed … Unknown calls are ignored. */
   carrierSays(
     adapter: CarrierAdapter,

@@ -11,6 +11,11 @@ import { type Step, stay, stepper, type Table } from './machine.ts';
 
 /** No audio this long after the greeting was asked for: ask once more, then play the recorded clip. */
 export const GREETING_WAIT_MS = 2_500;
+/** The caller spoke before the greeting came: the answer to that is waited for, but not for ever. */
+export const ANSWER_WAIT_MS = 6_000;
+/** Nobody answers because there is no session: a line that is silent this long sounds dead. */
+export const DEAD_AIR_MS = 2_500;
+export const FILLER_EVERY_MS = 6_000;
 /** The bot asked to hang up without a word: the goodbye may still come. */
 export const GOODBYE_WAIT_MS = 2_000;
 /** After the last word was played out, so that its last syllable is not cut by the hang-up. */
@@ -21,7 +26,7 @@ export const ONSET_DOUBT_MS = 500;
 export const CLIP_DEADLINE_MS = 12_000;
 
 export type GreetingMode = 'at-once' | 'after-caller' | 'none';
-export type ClipName = 'greeting' | 'apology' | 'goodbye';
+export type ClipName = 'greeting' | 'apology' | 'goodbye' | 'moment';
 
 export interface IntentPolicy {
   readonly greeting: GreetingMode;
@@ -51,11 +56,13 @@ export type IntentState =
   | { readonly name: 'apologising'; readonly legReady: boolean; readonly reason: EndReason }
   | { readonly name: 'ended' };
 
-export type IntentTimer = 'greeting' | 'caller' | 'goodbye' | 'grace' | 'clip' | 'limit';
+export type IntentTimer = 'greeting' | 'caller' | 'goodbye' | 'grace' | 'clip' | 'limit' | 'filler';
 
 export type IntentEvent =
   | { readonly type: 'leg-ready' }
   | { readonly type: 'session-ready' }
+  /** The connection is gone and another is being opened. */
+  | { readonly type: 'session-lost' }
   | { readonly type: 'session-failed'; readonly detail: string }
   /** Speech of the caller began; it may still turn out to be a cough. */
   | { readonly type: 'caller-onset' }
@@ -68,7 +75,8 @@ export type IntentEvent =
   | { readonly type: 'playout-drained' }
   | { readonly type: 'timer'; readonly timer: IntentTimer }
   | { readonly type: 'leg-ended'; readonly reason: EndReason }
-  | { readonly type: 'end-asked'; readonly reason: EndReason };
+  /** `politely`: with a goodbye that the caller hears. */
+  | { readonly type: 'end-asked'; readonly reason: EndReason; readonly politely?: boolean };
 
 export type IntentEffect =
   | { readonly type: 'trigger-greeting'; readonly attempt: 1 | 2 }
@@ -130,6 +138,7 @@ function lastWords(legReady: boolean, reason: EndReason, clip: readonly IntentEf
     { type: 'cancel', timer: 'caller' },
     { type: 'cancel', timer: 'goodbye' },
     { type: 'cancel', timer: 'grace' },
+    NO_FILLER,
   ];
   if (legReady) {
     effects.push(
@@ -139,6 +148,31 @@ function lastWords(legReady: boolean, reason: EndReason, clip: readonly IntentEf
     );
   }
   return [{ name: 'apologising', legReady, reason }, effects];
+}
+
+const NO_FILLER: IntentEffect = { type: 'cancel', timer: 'filler' };
+
+/** The silence of a missing session is broken now and then. */
+function fill(state: IntentState): IntentStep {
+  return [
+    state,
+    [
+      { type: 'play-clip', clip: 'moment' },
+      { type: 'arm', timer: 'filler', delayMs: FILLER_EVERY_MS },
+    ],
+  ];
+}
+
+/** There is no session any more: it is sought, and meanwhile the line must not sound dead. */
+function sessionLost(state: IntentState): IntentStep {
+  return [state, [{ type: 'arm', timer: 'filler', delayMs: DEAD_AIR_MS }]];
+}
+
+function endAsked(
+  legReady: boolean,
+  { reason, politely = false }: { readonly reason: EndReason; readonly politely?: boolean },
+): IntentStep {
+  return politely && legReady ? farewell(true, 'goodbye', reason) : end(reason);
 }
 
 const LIMIT: EndReason = { who: 'gateway', how: 'limit', detail: 'the call reached its longest length' };
@@ -165,12 +199,22 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
   arriving: {
     'leg-ready': (state, _event, nowMs) => {
       const limit: IntentEffect = { type: 'arm', timer: 'limit', delayMs: state.policy.maxCallMs };
-      if (!state.sessionReady) return [{ ...state, legReady: true }, [limit]];
+      if (!state.sessionReady) {
+        return [
+          { ...state, legReady: true },
+          [limit, { type: 'arm', timer: 'filler', delayMs: DEAD_AIR_MS }],
+        ];
+      }
       const [next, effects] = arrived(state.policy, nowMs);
       return [next, [limit, ...effects]];
     },
-    'session-ready': (state, _event, nowMs) =>
-      state.legReady ? arrived(state.policy, nowMs) : [{ ...state, sessionReady: true }, []],
+    'session-ready': (state, _event, nowMs) => {
+      if (!state.legReady) return [{ ...state, sessionReady: true }, []];
+      const [next, effects] = arrived(state.policy, nowMs);
+      return [next, [NO_FILLER, ...effects]];
+    },
+    'session-lost': (state) =>
+      state.legReady ? sessionLost(state) : [{ ...state, sessionReady: false }, []],
     'session-failed': (state, { detail }) => apologise(state.legReady, detail),
     'caller-onset': stay,
     'caller-spoke': stay,
@@ -178,14 +222,17 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
     // Nobody has been spoken to yet; and without a line nothing would ever be reported as played out.
     'hang-up-asked': stay,
     'playout-drained': stay,
-    timer: (state, { timer }) =>
-      timer === 'limit' ? farewell(state.legReady, 'goodbye', LIMIT) : stay(state),
+    timer: (state, { timer }) => {
+      if (timer === 'filler' && state.legReady) return fill(state);
+      return timer === 'limit' ? farewell(state.legReady, 'goodbye', LIMIT) : stay(state);
+    },
     'leg-ended': (_state, { reason }) => end(reason),
-    'end-asked': (_state, { reason }) => end(reason),
+    'end-asked': (state, event) => endAsked(state.legReady, event),
   },
   listening: {
     'leg-ready': stay,
-    'session-ready': stay,
+    'session-ready': (state) => [state, [NO_FILLER]],
+    'session-lost': sessionLost,
     'session-failed': (_state, { detail }) => apologise(true, detail),
     // It takes a moment to tell speech from a cough; a greeting in that moment would come on top of what the caller says.
     'caller-onset': (state, _event, nowMs) => [
@@ -204,6 +251,7 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
     'playout-drained': stay,
     timer: (state, { timer }) => {
       if (timer === 'limit') return farewell(true, 'goodbye', LIMIT);
+      if (timer === 'filler') return fill(state);
       if (timer !== 'caller') return stay(state);
       return [
         { name: 'greeting', policy: state.policy, attempt: 1 },
@@ -214,7 +262,7 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
       ];
     },
     'leg-ended': (_state, { reason }) => end(reason),
-    'end-asked': (_state, { reason }) => end(reason),
+    'end-asked': (_state, event) => endAsked(true, event),
   },
   greeting: {
     'leg-ready': stay,
@@ -222,22 +270,22 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
     // It may know of the first asking all the same, so that this one counts as the second; after that comes the clip.
     'session-ready': (state) =>
       state.attempt === 2
-        ? [state, [{ type: 'open-uplink' }]]
+        ? [state, [NO_FILLER, { type: 'open-uplink' }]]
         : [
             { ...state, attempt: 2 },
             [
+              NO_FILLER,
               { type: 'trigger-greeting', attempt: 2 },
               { type: 'open-uplink' },
               { type: 'arm', timer: 'greeting', delayMs: GREETING_WAIT_MS },
             ],
           ],
+    'session-lost': sessionLost,
     'session-failed': (_state, { detail }) => apologise(true, detail),
     'caller-onset': stay,
-    // The caller spoke first; the model answers that, and a greeting now would come on top.
-    'caller-spoke': (state) => [
-      { name: 'talking', policy: state.policy },
-      [{ type: 'cancel', timer: 'greeting' }],
-    ],
+    // The caller spoke first; the model answers that, and a greeting now would come on top. If it does not, the caller
+    // must not be left alone with a model that has said nothing yet.
+    'caller-spoke': (state) => [state, [{ type: 'arm', timer: 'greeting', delayMs: ANSWER_WAIT_MS }]],
     'bot-audible': (state) => [
       { name: 'talking', policy: state.policy },
       [{ type: 'cancel', timer: 'greeting' }],
@@ -246,6 +294,7 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
     'playout-drained': stay,
     timer: (state, { timer }) => {
       if (timer === 'limit') return farewell(true, 'goodbye', LIMIT);
+      if (timer === 'filler') return fill(state);
       if (timer !== 'greeting') return stay(state);
       if (state.attempt === 1) {
         return [
@@ -259,24 +308,29 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
       return [{ name: 'talking', policy: state.policy }, [{ type: 'play-clip', clip: 'greeting' }]];
     },
     'leg-ended': (_state, { reason }) => end(reason),
-    'end-asked': (_state, { reason }) => end(reason),
+    'end-asked': (_state, event) => endAsked(true, event),
   },
   talking: {
     'leg-ready': stay,
-    'session-ready': (state) => [state, [{ type: 'open-uplink' }]],
+    'session-ready': (state) => [state, [NO_FILLER, { type: 'open-uplink' }]],
+    'session-lost': sessionLost,
     'session-failed': (_state, { detail }) => apologise(true, detail),
     'caller-onset': stay,
     'caller-spoke': stay,
     'bot-audible': stay,
     'hang-up-asked': (state, event) => hangUp(state.policy, event),
     'playout-drained': stay,
-    timer: (state, { timer }) => (timer === 'limit' ? farewell(true, 'goodbye', LIMIT) : stay(state)),
+    timer: (state, { timer }) => {
+      if (timer === 'filler') return fill(state);
+      return timer === 'limit' ? farewell(true, 'goodbye', LIMIT) : stay(state);
+    },
     'leg-ended': (_state, { reason }) => end(reason),
-    'end-asked': (_state, { reason }) => end(reason),
+    'end-asked': (_state, event) => endAsked(true, event),
   },
   'hanging-up': {
     'leg-ready': stay,
-    'session-ready': (state) => [state, [{ type: 'open-uplink' }]],
+    'session-ready': (state) => [state, [NO_FILLER, { type: 'open-uplink' }]],
+    'session-lost': sessionLost,
     // The goodbye was said or will not be: nothing is left to apologise for. But nobody would answer the caller either.
     'session-failed': (state) => lastWords(true, state.reason, []),
     'caller-onset': (state) =>
@@ -301,10 +355,12 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
       if (timer === 'goodbye' && state.phase === 'awaiting-goodbye') return playOut(state);
       if (timer === 'grace' && state.phase === 'grace') return end(state.reason);
       if (timer === 'limit') return end(LIMIT);
+      // Nothing is said into a goodbye. But a caller who calls the hang-up off must not be left in silence.
+      if (timer === 'filler') return [state, [{ type: 'arm', timer: 'filler', delayMs: DEAD_AIR_MS }]];
       return stay(state);
     },
     'leg-ended': (_state, { reason }) => end(reason),
-    'end-asked': (_state, { reason }) => end(reason),
+    'end-asked': (_state, event) => endAsked(true, event),
   },
   apologising: {
     'leg-ready': (state) => {
@@ -313,6 +369,7 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
       return farewell(true, clip, state.reason);
     },
     'session-ready': stay,
+    'session-lost': stay,
     'session-failed': stay,
     'caller-onset': stay,
     'caller-spoke': stay,
@@ -326,6 +383,7 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
   ended: {
     'leg-ready': stay,
     'session-ready': stay,
+    'session-lost': stay,
     'session-failed': stay,
     'caller-onset': stay,
     'caller-spoke': stay,

@@ -15,7 +15,7 @@ export const START_DEADLINE_MS = 10_000;
 /** A token is good for 60 s; a call whose carrier never comes is given up then. */
 export const STREAM_DEADLINE_MS = 60_000;
 /** A socket that ends without `stop` may be followed by another one of the same call. */
-export const LOST_GRACE_MS = 1_500;
+export const LOST_GRACE_MS = 5_000;
 
 export type LegState =
   /** Admitted; no socket yet, or the pending one has gone. `deadlineMs`: until when one may come. */
@@ -24,14 +24,27 @@ export type LegState =
   | { readonly name: 'opened'; readonly epoch: number; readonly deadlineMs: number }
   /** `pendingEpoch`: a second socket of the call that has not said `start` yet. */
   | { readonly name: 'attached'; readonly epoch: number; readonly pendingEpoch: number | null }
-  | { readonly name: 'lost'; readonly epoch: number; readonly pendingEpoch: number | null }
+  | {
+      readonly name: 'lost';
+      readonly epoch: number;
+      readonly pendingEpoch: number | null;
+      readonly broken: boolean;
+    }
   | { readonly name: 'ended' };
 
 export type LegEvent =
   | { readonly type: 'socket-opened'; readonly epoch: number }
   | { readonly type: 'stream-started'; readonly epoch: number }
   | { readonly type: 'stream-stopped'; readonly epoch: number }
-  | { readonly type: 'socket-closed'; readonly epoch: number; readonly detail: string }
+  /** `broken`: without a close handshake, so it was not the caller who left. */
+  | {
+      readonly type: 'socket-closed';
+      readonly epoch: number;
+      readonly detail: string;
+      readonly broken: boolean;
+    }
+  /** The carrier was told to open another stream. */
+  | { readonly type: 'stream-expected' }
   | { readonly type: 'deadline' }
   | { readonly type: 'carrier-ended'; readonly reason: EndReason }
   | { readonly type: 'end' };
@@ -49,6 +62,7 @@ const CALLER_HUNG_UP: EndReason = { who: 'caller', how: 'completed', detail: 'th
 const NO_STREAM: EndReason = { who: 'carrier', how: 'error', detail: 'the carrier opened no stream in time' };
 const NO_START: EndReason = { who: 'carrier', how: 'error', detail: 'the stream sent no start in time' };
 const CLOSED: EndReason = { who: 'caller', how: 'completed', detail: 'the stream closed without a stop' };
+const BROKEN: EndReason = { who: 'carrier', how: 'error', detail: 'the stream broke off' };
 
 const ENDED: LegState = { name: 'ended' };
 const end = (reason: EndReason, ...closing: LegEffect[]): Step<LegState, LegEffect> => [
@@ -76,6 +90,7 @@ const table: Table<LegState, LegEvent, LegEffect> = {
     'stream-started': stay,
     'stream-stopped': stay,
     'socket-closed': stay,
+    'stream-expected': stay,
     deadline: () => end(NO_STREAM),
     'carrier-ended': (_state, { reason }) => end(reason),
     end: () => [ENDED, [{ type: 'cancel-deadline' }]],
@@ -105,6 +120,7 @@ const table: Table<LegState, LegEvent, LegEffect> = {
             [{ type: 'arm-deadline', dueMs: state.deadlineMs }],
           ]
         : stay(state),
+    'stream-expected': stay,
     deadline: (state) => end(NO_START, close(state.epoch, 1008, 'no start in time')),
     'carrier-ended': (state, { reason }) => end(reason, close(state.epoch, 1000, 'the call has ended')),
     end: (state) => [ENDED, [{ type: 'cancel-deadline' }, close(state.epoch, 1000, 'the call has ended')]],
@@ -134,17 +150,21 @@ const table: Table<LegState, LegEvent, LegEffect> = {
       if (epoch !== state.epoch) return stay(state);
       // A second socket is on its way: the carrier moved the stream rather than ending the call.
       if (state.pendingEpoch !== null)
-        return [{ ...state, name: 'lost' }, [{ type: 'leg-paused' }, close(epoch, 1000, 'stopped')]];
+        return [
+          { ...state, name: 'lost', broken: false },
+          [{ type: 'leg-paused' }, close(epoch, 1000, 'stopped')],
+        ];
       return end(CALLER_HUNG_UP, close(epoch, 1000, 'stopped'));
     },
-    'socket-closed': (state, { epoch }, nowMs) => {
+    'socket-closed': (state, { epoch, broken }, nowMs) => {
       if (epoch === state.pendingEpoch)
         return [{ ...state, pendingEpoch: null }, [{ type: 'cancel-deadline' }]];
       if (epoch !== state.epoch) return stay(state);
       const pause: LegEffect[] = [{ type: 'leg-paused' }];
       if (state.pendingEpoch === null) pause.push({ type: 'arm-deadline', dueMs: nowMs + LOST_GRACE_MS });
-      return [{ name: 'lost', epoch, pendingEpoch: state.pendingEpoch }, pause];
+      return [{ name: 'lost', epoch, pendingEpoch: state.pendingEpoch, broken }, pause];
     },
+    'stream-expected': stay,
     deadline: (state) =>
       state.pendingEpoch === null
         ? stay(state)
@@ -174,9 +194,13 @@ const table: Table<LegState, LegEvent, LegEffect> = {
       epoch === state.pendingEpoch
         ? [{ ...state, pendingEpoch: null }, [{ type: 'arm-deadline', dueMs: nowMs + LOST_GRACE_MS }]]
         : stay(state),
+    'stream-expected': (state, _event, nowMs) => [
+      state,
+      [{ type: 'arm-deadline', dueMs: nowMs + START_DEADLINE_MS }],
+    ],
     deadline: (state) =>
       end(
-        CLOSED,
+        state.broken ? BROKEN : CLOSED,
         ...(state.pendingEpoch === null ? [] : [close(state.pendingEpoch, 1008, 'no start in time')]),
       ),
     'carrier-ended': (state, { reason }) => end(reason, ...closeAll({ ...state, epoch: -1 })),
@@ -188,6 +212,7 @@ const table: Table<LegState, LegEvent, LegEffect> = {
     'stream-started': stay,
     'stream-stopped': stay,
     'socket-closed': stay,
+    'stream-expected': stay,
     deadline: stay,
     'carrier-ended': stay,
     end: stay,

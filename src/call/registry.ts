@@ -76,19 +76,30 @@ export class CallRegistry implements CallDesk {
     if (bot === null)
       return { kind: 'refused', reason: 'no-bot', detail: 'no bot answers the called number' };
 
-    const token = mintStreamToken({
-      carrier: adapter.id,
-      callId: incoming.callId,
-      issuedAtEpochMs: this.#deps.clock.epochMs(),
-      secrets: adapter.tokenSecrets,
-    });
     const ref = randomUUID();
     const call = new Call(this.#deps, { ref, adapter, incoming, bot, onEnded: () => this.#forget(key, ref) });
-    const entry = { call, streamPath: `/${adapter.id}/media/${token}` };
+    const entry = { call, streamPath: this.#streamPath(adapter, incoming.callId) };
     if (call.finished) return { kind: 'refused', reason: 'error', detail: 'the call could not be set up' };
     this.#calls.set(key, entry);
     this.#byRef.set(ref, entry);
     return { kind: 'admitted', ref, streamPath: entry.streamPath, repeated: false };
+  }
+
+  takeBack(adapter: CarrierAdapter, callId: string): { call: IncomingCall; streamPath: string } | null {
+    const call = this.#calls.get(callKeyOf(adapter.id, callId))?.call;
+    if (call === undefined || !call.takeBack()) return null;
+    call.journal.write({ type: 'carrier-event', what: 'another stream was asked for' });
+    return { call: call.incoming, streamPath: this.#streamPath(adapter, callId) };
+  }
+
+  #streamPath(adapter: CarrierAdapter, callId: string): string {
+    const token = mintStreamToken({
+      carrier: adapter.id,
+      callId,
+      issuedAtEpochMs: this.#deps.clock.epochMs(),
+      secrets: adapter.tokenSecrets,
+    });
+    return `/${adapter.id}/media/${token}`;
   }
 
   claimStream(adapter: CarrierAdapter, token: string): StreamClaim {
@@ -160,23 +171,28 @@ export class CallRegistry implements CallDesk {
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty.push(resolve);
     });
-    let timer: Timer | null = null;
+    await this.#orLater(empty, deadlineMs);
+    if (deadlineMs > 0) {
+      this.#endAll(true);
+      await this.#orLater(empty, FAREWELL_MS);
+    }
+    this.#endAll(false);
+    await this.#orLater(empty, TEARDOWN_MS);
+  }
+
+  #endAll(politely: boolean): void {
+    for (const { call } of [...this.#calls.values()]) call.end(DRAINED, politely);
+  }
+
+  /** Until no call is left, but no longer than this. */
+  async #orLater(empty: Promise<void>, mostMs: number): Promise<void> {
+    if (this.#calls.size === 0) return;
+    let giveUp: Timer | null = null;
     const late = new Promise<void>((resolve) => {
-      timer = this.#deps.clock.setTimer(deadlineMs, resolve);
+      giveUp = this.#deps.clock.setTimer(mostMs, resolve);
     });
     await Promise.race([empty, late]);
-    (timer as Timer | null)?.cancel();
-    for (const { call } of [...this.#calls.values()]) call.end(DRAINED);
-    if (this.#calls.size > 0) {
-      let giveUp: Timer | null = null;
-      await Promise.race([
-        empty,
-        new Promise<void>((resolve) => {
-          giveUp = this.#deps.clock.setTimer(TEARDOWN_MS, resolve);
-        }),
-      ]);
-      (giveUp as Timer | null)?.cancel();
-    }
+    (giveUp as Timer | null)?.cancel();
   }
 
   #forget(key: string, ref: string): void {
@@ -187,6 +203,8 @@ export class CallRegistry implements CallDesk {
   }
 }
 
+/** Goodbyes that a drain has to play, behind what is being said; what takes longer is cut off. */
+const FAREWELL_MS = 15_000;
 /** A call's own teardown waits for the carrier's API at most this long. */
 const TEARDOWN_MS = 6_000;
 

@@ -103,6 +103,15 @@ export class SessionLink {
     this.#step({ type: 'close' });
   }
 
+  /** The connection is up by its socket's account, but nobody is there: it is closed, and another one opened. */
+  giveUpConnection(detail: string): void {
+    const state = this.#state;
+    if (state.name !== 'ready') return;
+    this.#connection?.close(0);
+    this.#journal.write({ type: 'session-lost', epoch: state.epoch, code: 1006, class: 'network', detail });
+    this.#step({ type: 'lost', epoch: state.epoch, class: 'network', detail, random: this.#random() });
+  }
+
   #step(event: SessionEvent): void {
     const [next, effects] = stepSession(this.#state, event, this.#clock.now());
     this.#state = next;

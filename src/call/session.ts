@@ -14,6 +14,9 @@ const MAX_BACKOFF_MS = 4_000;
 /** A connection that breaks sooner than this has repaired nothing: the outage it was to end goes on. */
 const STEADY_MS = 5_000;
 
+/** A setup that was wrong would have shown it before: some fields are refused only with the first audio. */
+const PROVEN_SETUP_MS = 30_000;
+
 export interface SessionPolicy {
   /** From the first failure to giving up. */
   readonly outageBudgetMs: number;
@@ -184,8 +187,11 @@ const table: Table<SessionState, SessionEvent, SessionEffect> = {
     lost: (state, event, nowMs) => {
       const { policy, epoch } = state;
       if (event.epoch !== epoch) return stay(state);
-      const resume = event.class !== 'handle-refused';
-      const steady = nowMs - state.readyAtMs >= STEADY_MS && !isFatal(event.class);
+      const heldMs = nowMs - state.readyAtMs;
+      // A setup that served for so long is not wrong: what it has led to is (a full context, say). Once, and afresh.
+      const worn = event.class === 'config' && heldMs >= PROVEN_SETUP_MS;
+      const resume = event.class !== 'handle-refused' && !worn;
+      const steady = worn || (heldMs >= STEADY_MS && !isFatal(event.class));
       const [next, effects] = steady
         ? connect(policy, epoch + 1, { sinceMs: nowMs, attempt: 1, first: false }, resume, nowMs)
         : retryOrGiveUp(policy, epoch, { ...state.outage, first: false }, resume, event, nowMs);

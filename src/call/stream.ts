@@ -17,21 +17,20 @@ export class Stream implements StreamSink, PlayoutPort {
   readonly #media: MediaPort;
   readonly #host: StreamHost;
   #closed = false;
-  /** When the last message was read: a stream that says nothing any more is dead. */
-  lastMessageAtMs: number;
+  /** When the last audio was read: a stream without any is dead, whatever else it says. */
+  lastMediaAtMs: number;
 
   constructor(epoch: number, socket: StreamSocket, media: MediaPort, host: StreamHost) {
     this.epoch = epoch;
     this.#socket = socket;
     this.#media = media;
     this.#host = host;
-    this.lastMessageAtMs = host.now();
+    this.lastMediaAtMs = host.now();
   }
 
   onMessage(data: Buffer, isBinary: boolean): void {
     if (this.#closed) return;
     const receivedAtMs = this.#host.now();
-    this.lastMessageAtMs = receivedAtMs;
     try {
       for (const event of this.#media.decode(data, isBinary)) this.#host.onMedia(this, event, receivedAtMs);
     } catch (caught) {

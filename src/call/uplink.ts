@@ -42,6 +42,16 @@ export class Uplink {
     this.#send = send;
   }
 
+  /** Between two utterances, with manual activity signals. */
+  get muted(): boolean {
+    return this.#muted;
+  }
+
+  /** Something has been refused, or waits for its turn. After `flush`: not everything could be sent. */
+  get waiting(): boolean {
+    return this.#held.length > 0 || this.#chunkFill > 0 || this.#rest !== null;
+  }
+
   get heldMs(): number {
     return this.#heldMs;
   }
@@ -84,7 +94,9 @@ export class Uplink {
 
   /** The stream ended or pauses: nothing may stay in the filter or the open chunk, nor wait for frames to follow it. */
   flush(): void {
-    if (this.#open && !this.#muted) this.#drain(Number.POSITIVE_INFINITY);
+    // Between two utterances nothing may be sent, not even what is left of the last one.
+    if (this.#muted) return;
+    if (this.#open) this.#drain(Number.POSITIVE_INFINITY);
     if (!this.#filled || !this.#takes()) return;
     this.#filled = false;
     this.#collect(this.#resampler.flush());

@@ -50,7 +50,7 @@ export function addMedia(
       const claim = claims.get(request);
       if (claim === undefined) return socket.terminate();
       socket.once('close', young.add(addressOf(request)));
-      joinStream(socket, (stream) => claim.attach(stream), deps);
+      joinStream(socket, request.raw.socket, (stream) => claim.attach(stream), deps);
     },
   });
 }

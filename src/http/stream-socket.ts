@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { StreamSink, StreamSocket } from '../call/desk.ts';
 import type { Clock, Timer } from '../clock.ts';
@@ -26,24 +27,28 @@ const MAX_REASON_BYTES = 123;
  */
 export function joinStream(
   ws: WebSocket,
+  wire: Pick<Duplex, 'cork' | 'uncork'>,
   attach: (socket: StreamSocket) => StreamSink,
   deps: StreamSocketDeps,
 ): void {
-  new JoinedStream(ws, deps).start(attach);
+  new JoinedStream(ws, wire, deps).start(attach);
 }
 
 class JoinedStream implements StreamSocket {
   readonly #ws: WebSocket;
+  readonly #wire: Pick<Duplex, 'cork' | 'uncork'>;
   readonly #deps: StreamSocketDeps;
   readonly #bucket: TokenBucket;
   #sink: StreamSink | null = null;
   #pinging: Timer | null = null;
   /** From the first fault on nothing more is delivered; what the peer still sends is thrown away. */
   #deaf = false;
+  #gathering = false;
   #detail = '';
 
-  constructor(ws: WebSocket, deps: StreamSocketDeps) {
+  constructor(ws: WebSocket, wire: Pick<Duplex, 'cork' | 'uncork'>, deps: StreamSocketDeps) {
     this.#ws = ws;
+    this.#wire = wire;
     this.#deps = deps;
     this.#bucket = new TokenBucket(deps.limits.messagesPerSecond, deps.limits.messageBurst, deps.clock.now());
   }
@@ -68,12 +73,26 @@ class JoinedStream implements StreamSocket {
     if (this.#ws.readyState !== this.#ws.OPEN) return false;
     if (this.#ws.bufferedAmount > this.#deps.limits.bufferedBytes) return false;
     try {
+      this.#gather();
       this.#ws.send(message);
       return true;
     } catch {
       return false;
     }
   }
+
+  /** What one step of the call sends, packets and their mark, goes out in one write when the step is over. */
+  #gather(): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    this.#wire.cork();
+    process.nextTick(this.#letGo);
+  }
+
+  readonly #letGo = (): void => {
+    this.#gathering = false;
+    this.#wire.uncork();
+  };
 
   close(code: number, reason: string): void {
     try {

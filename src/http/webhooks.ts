@@ -69,8 +69,14 @@ async function answerWebhook(
     const event = adapter.webhook.parse(request, kind);
     if (event.type === 'call-incoming') return await answerCall(deps, answers, adapter, event.call);
     tellDesk(deps.desk, adapter, event);
-    // The stream is over and nothing else is planned for the call: what is left is to hang up.
-    if (event.type === 'stream-continuation') return adapter.webhook.continueWith({ kind: 'hangup' });
+    if (event.type === 'stream-continuation') {
+      // A stream that broke off leaves a caller on the line: another one takes the call back.
+      const back = deps.desk.takeBack(adapter, event.callId);
+      if (back === null) return adapter.webhook.continueWith({ kind: 'hangup' });
+      return await within(deps.clock, deps.limits.answerDeadlineMs, () =>
+        adapter.webhook.accept(back.call, back.streamPath),
+      );
+    }
     return adapter.webhook.acknowledge();
   } catch (caught) {
     deps.meters.handlerFailed('webhook');

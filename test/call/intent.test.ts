@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EndReason } from '../../src/call/end-reason.ts';
 import {
+  ANSWER_WAIT_MS,
   CLIP_DEADLINE_MS,
+  DEAD_AIR_MS,
+  FILLER_EVERY_MS,
   GOODBYE_WAIT_MS,
   GREETING_WAIT_MS,
   type GreetingMode,
@@ -21,6 +24,7 @@ const policyOf = (greeting: GreetingMode) => ({ greeting, callerWaitMs: 5_000, m
 
 const legReady: IntentEvent = { type: 'leg-ready' };
 const sessionReady: IntentEvent = { type: 'session-ready' };
+const sessionLost: IntentEvent = { type: 'session-lost' };
 const sessionFailed: IntentEvent = { type: 'session-failed', detail: 'out of reach' };
 const onset: IntentEvent = { type: 'caller-onset' };
 const spoke: IntentEvent = { type: 'caller-spoke' };
@@ -37,7 +41,9 @@ const timer = (name: IntentTimer): IntentEvent => ({ type: 'timer', timer: name 
 class Shell {
   state: IntentState;
   readonly effects: IntentEffect[] = [];
+  /** When each is due; `nowMs` passes only where a test lets it. */
   readonly timers = new Map<IntentTimer, number>();
+  nowMs = 0;
   watching = false;
 
   constructor(greeting: GreetingMode = 'at-once') {
@@ -49,10 +55,10 @@ class Shell {
     for (const event of events) {
       if (event.type === 'timer') this.timers.delete(event.timer);
       if (event.type === 'playout-drained') this.watching = false;
-      const [next, effects] = stepIntent(this.state, event, 0);
+      const [next, effects] = stepIntent(this.state, event, this.nowMs);
       this.state = next;
       for (const effect of effects) {
-        if (effect.type === 'arm') this.timers.set(effect.timer, effect.delayMs);
+        if (effect.type === 'arm') this.timers.set(effect.timer, this.nowMs + effect.delayMs);
         if (effect.type === 'cancel') this.timers.delete(effect.timer);
         if (effect.type === 'watch-playout') this.watching = true;
         if (effect.type === 'hang-up-disarmed') this.watching = false;
@@ -77,7 +83,9 @@ class Shell {
   }
 }
 
-const types = (effects: readonly IntentEffect[]) => effects.map((effect) => effect.type);
+/** What others than its own timers notice. */
+const outward = (effects: readonly IntentEffect[]) =>
+  effects.flatMap(({ type }) => (type === 'arm' || type === 'cancel' ? [] : [type]));
 
 describe('arriving', () => {
   test.each([[[legReady, sessionReady]], [[sessionReady, legReady]]])(
@@ -95,7 +103,7 @@ describe('arriving', () => {
 
   test('the trigger goes out before what the caller has said already', () => {
     const shell = new Shell();
-    const order = types(shell.say(legReady, sessionReady)).filter((type) => type !== 'arm');
+    const order = outward(shell.say(legReady, sessionReady));
     expect(order).toEqual(['trigger-greeting', 'open-uplink']);
   });
 
@@ -129,7 +137,10 @@ describe('arriving', () => {
 
   test('none says nothing at all', () => {
     const shell = new Shell('none');
-    expect(types(shell.say(legReady, sessionReady))).toEqual(['open-uplink']);
+    shell.say(legReady, sessionReady);
+    expect(shell.count('trigger-greeting')).toBe(0);
+    expect(shell.clips()).toEqual([]);
+    expect(shell.count('open-uplink')).toBe(1);
     expect(shell.state.name).toBe('talking');
   });
 
@@ -171,9 +182,34 @@ describe('greeting', () => {
     expect(shell.clips()).toEqual(['greeting']);
   });
 
-  test.each([spoke, audible])('is over when somebody speaks (%j)', (event) => {
+  test('is over when the bot speaks', () => {
     const shell = greeting();
-    shell.say(event);
+    shell.say(audible);
+    expect(shell.state.name).toBe('talking');
+    expect(shell.timers.has('greeting')).toBe(false);
+  });
+
+  test('a caller who speaks first is given time for an answer, then greeted after all: asked for, at last the clip', () => {
+    const shell = greeting();
+    shell.nowMs = 2_000;
+    shell.say(spoke);
+    expect(shell.state).toMatchObject({ name: 'greeting', attempt: 1 });
+    expect(shell.timers.get('greeting')).toBe(2_000 + ANSWER_WAIT_MS);
+    expect(shell.count('trigger-greeting')).toBe(1);
+    shell.say(timer('greeting'));
+    expect(shell.count('trigger-greeting')).toBe(2);
+    shell.nowMs = 9_000;
+    shell.say(spoke);
+    expect(shell.timers.get('greeting')).toBe(9_000 + ANSWER_WAIT_MS);
+    expect(shell.clips()).toEqual([]);
+    shell.say(timer('greeting'));
+    expect(shell.clips()).toEqual(['greeting']);
+    expect(shell.state.name).toBe('talking');
+  });
+
+  test('a caller who speaks first and is answered is not greeted on top', () => {
+    const shell = greeting();
+    shell.say(spoke, audible);
     expect(shell.state.name).toBe('talking');
     expect(shell.timers.has('greeting')).toBe(false);
   });
@@ -186,7 +222,7 @@ describe('greeting', () => {
 
   test('a new session is asked in the place of the old one, before it hears the caller', () => {
     const shell = greeting();
-    const order = types(shell.say(sessionReady)).filter((type) => type !== 'arm');
+    const order = outward(shell.say(sessionReady));
     expect(order).toEqual(['trigger-greeting', 'open-uplink']);
     expect(shell.timers.get('greeting')).toBe(GREETING_WAIT_MS);
   });
@@ -196,10 +232,116 @@ describe('greeting', () => {
     shell.say(sessionReady);
     expect(shell.count('trigger-greeting')).toBe(2);
     shell.timers.set('greeting', 1);
-    expect(types(shell.say(sessionReady))).toEqual(['open-uplink']);
+    expect(outward(shell.say(sessionReady))).toEqual(['open-uplink']);
     expect(shell.timers.get('greeting')).toBe(1);
     shell.say(timer('greeting'));
     expect(shell.clips()).toEqual(['greeting']);
+  });
+});
+
+describe('a line without a session', () => {
+  const DEAD: readonly [string, GreetingMode, readonly IntentEvent[]][] = [
+    ['not yet', 'at-once', [legReady]],
+    ['lost while the caller is waited for', 'after-caller', [legReady, sessionReady, sessionLost]],
+    ['lost in the greeting', 'at-once', [legReady, sessionReady, sessionLost]],
+    ['lost in the talk', 'none', [legReady, sessionReady, sessionLost]],
+  ];
+
+  test.each(DEAD)(
+    '%s: is not silent for longer than 2.5 s, nor than 6 s after that',
+    (_when, mode, events) => {
+      const shell = new Shell(mode);
+      shell.say(...events);
+      expect(shell.clips()).toEqual([]);
+      for (const delayMs of [DEAD_AIR_MS, FILLER_EVERY_MS, FILLER_EVERY_MS]) {
+        const dueMs = shell.timers.get('filler');
+        expect(dueMs).toBe(shell.nowMs + delayMs);
+        shell.nowMs = dueMs!;
+        const { name } = shell.state;
+        shell.say(timer('filler'));
+        expect(shell.state.name).toBe(name);
+      }
+      expect(shell.clips()).toEqual(['moment', 'moment', 'moment']);
+      shell.say(sessionReady);
+      expect(shell.timers.has('filler')).toBe(false);
+    },
+  );
+
+  test('is greeted when the session comes, as if "one moment" had not been said', () => {
+    const shell = new Shell();
+    shell.say(legReady, timer('filler'), timer('filler'));
+    expect(outward(shell.say(sessionReady))).toEqual(['trigger-greeting', 'open-uplink']);
+    expect(shell.state).toMatchObject({ name: 'greeting', attempt: 1 });
+  });
+
+  test('needs nothing said where there is no line yet', () => {
+    const shell = new Shell();
+    shell.say(sessionReady, sessionLost, timer('filler'));
+    expect(shell.clips()).toEqual([]);
+    shell.say(legReady);
+    expect(shell.count('trigger-greeting')).toBe(0);
+    expect(shell.timers.has('filler')).toBe(true);
+  });
+
+  test.each([
+    ['the session is lost in the goodbye', [hangUp(true), sessionLost]],
+    ['the goodbye comes into the loss', [sessionLost, hangUp(true)]],
+  ])('%s: nothing is said into it, and a caller who calls it off is not left in silence', (_when, events) => {
+    const shell = new Shell('none');
+    shell.say(legReady, sessionReady, ...events, timer('filler'));
+    expect(shell.clips()).toEqual([]);
+    shell.say(spoke);
+    expect(shell.timers.get('filler')).toBe(DEAD_AIR_MS);
+    shell.say(timer('filler'));
+    expect(shell.clips()).toEqual(['moment']);
+  });
+
+  test('has nothing to wait for once the last clip is played', () => {
+    const shell = new Shell('none');
+    shell.say(legReady, sessionReady, sessionLost, sessionFailed);
+    expect(shell.timers.has('filler')).toBe(false);
+    shell.say(timer('filler'));
+    expect(shell.clips()).toEqual(['apology']);
+  });
+});
+
+describe('an end that is asked for', () => {
+  const politely: IntentEvent = { type: 'end-asked', reason: OPERATOR, politely: true };
+
+  test.each([
+    ['before the session is there', 'at-once', [legReady]],
+    ['while the caller is waited for', 'after-caller', [legReady, sessionReady]],
+    ['in the greeting', 'at-once', [legReady, sessionReady]],
+    ['in the talk', 'none', [legReady, sessionReady]],
+    ['in the goodbye', 'none', [legReady, sessionReady, hangUp(false)]],
+  ] as const)('politely, %s: with the goodbye, and its own reason', (_when, mode, events) => {
+    const shell = new Shell(mode);
+    shell.say(...events, politely);
+    expect(shell.clips()).toEqual(['goodbye']);
+    expect(shell.end()).toBeNull();
+    shell.say(spoke, drained);
+    expect(shell.end()).toEqual(OPERATOR);
+    expect(shell.clips()).toEqual(['goodbye']);
+  });
+
+  test('politely, where nobody is on the line, ends at once', () => {
+    const shell = new Shell();
+    shell.say(politely);
+    expect(shell.clips()).toEqual([]);
+    expect(shell.end()).toEqual(OPERATOR);
+  });
+
+  test('asked for again during the goodbye ends at once', () => {
+    const shell = new Shell('none');
+    shell.say(legReady, sessionReady, politely, { type: 'end-asked', reason: OPERATOR });
+    expect(shell.end()).toEqual(OPERATOR);
+  });
+
+  test('without politeness ends at once', () => {
+    const shell = new Shell('none');
+    shell.say(legReady, sessionReady, { type: 'end-asked', reason: OPERATOR });
+    expect(shell.clips()).toEqual([]);
+    expect(shell.end()).toEqual(OPERATOR);
   });
 });
 
@@ -301,9 +443,9 @@ describe('the last clip', () => {
 });
 
 const REASONS: readonly EndReason[] = [CALLER_LEFT, OPERATOR];
-const TIMERS: readonly IntentTimer[] = ['greeting', 'caller', 'goodbye', 'grace', 'clip', 'limit'];
+const TIMERS: readonly IntentTimer[] = ['greeting', 'caller', 'goodbye', 'grace', 'clip', 'limit', 'filler'];
 const anyEvent: fc.Arbitrary<IntentEvent> = fc.oneof(
-  fc.constantFrom(legReady, sessionReady, sessionReady, onset, spoke, audible, drained),
+  fc.constantFrom(legReady, sessionReady, sessionReady, sessionLost, onset, spoke, audible, drained),
   fc.constantFrom(...TIMERS).map(timer),
   fc.constantFrom(hangUp(true), hangUp(false), sessionFailed),
 );
@@ -315,13 +457,14 @@ const modes = fc.constantFrom<GreetingMode>('at-once', 'after-caller', 'none');
 const script = fc.array(anyEvent, { maxLength: 40, size: 'max' });
 
 describe('whatever the order of events', () => {
-  test('a greeting is asked for at most twice, and no clip is played twice', () => {
+  test('a greeting is asked for at most twice, and no clip is played twice but "one moment"', () => {
     fc.assert(
       fc.property(modes, script, (mode, events) => {
         const shell = new Shell(mode);
         shell.say(...events);
         expect(shell.count('trigger-greeting')).toBeLessThanOrEqual(2);
-        expect(new Set(shell.clips()).size).toBe(shell.clips().length);
+        const once = shell.clips().filter((clip) => clip !== 'moment');
+        expect(new Set(once).size).toBe(once.length);
       }),
       { numRuns: 1_000 },
     );
@@ -366,13 +509,36 @@ describe('whatever the order of events', () => {
       fc.property(modes, script, (mode, events) => {
         const shell = new Shell(mode);
         shell.say(legReady, ...events.filter(({ type }) => type !== 'timer'));
-        for (let i = 0; i < 20 && shell.state.name !== 'ended'; i++) {
+        // "One moment" every six seconds until the longest call is over.
+        for (let i = 0; i < 130 && shell.state.name !== 'ended'; i++) {
           // The earliest timer, or the playout that has a deadline of its own.
           const [next] = [...shell.timers].sort((a, b) => a[1] - b[1]);
           if (shell.watching) shell.say(drained);
-          else if (next !== undefined) shell.say(timer(next[0]));
+          else if (next !== undefined) {
+            shell.nowMs = next[1];
+            shell.say(timer(next[0]));
+          }
         }
         expect(shell.state.name).toBe('ended');
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('a line whose session is missing has a filler due, whatever happened before; one that has it has none', () => {
+    fc.assert(
+      fc.property(modes, script, (mode, events) => {
+        const shell = new Shell(mode);
+        let session = false;
+        for (const event of [legReady, ...events]) {
+          // A timer that is not armed does not fire.
+          if (event.type === 'timer' && !shell.timers.has(event.timer)) continue;
+          shell.say(event);
+          if (event.type === 'session-ready') session = true;
+          if (event.type === 'session-lost') session = false;
+          if (['arriving', 'listening', 'greeting', 'talking'].includes(shell.state.name))
+            expect(shell.timers.has('filler')).toBe(!session);
+        }
       }),
       { numRuns: 500 },
     );

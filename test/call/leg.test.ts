@@ -24,7 +24,17 @@ function play(events: readonly LegEvent[], nowMs = 0): { state: LegState; effect
 const opened = (epoch: number): LegEvent => ({ type: 'socket-opened', epoch });
 const started = (epoch: number): LegEvent => ({ type: 'stream-started', epoch });
 const stopped = (epoch: number): LegEvent => ({ type: 'stream-stopped', epoch });
-const closed = (epoch: number): LegEvent => ({ type: 'socket-closed', epoch, detail: 'code 1006' });
+const closedAs =
+  (broken: boolean) =>
+  (epoch: number): LegEvent => ({
+    type: 'socket-closed',
+    epoch,
+    detail: broken ? 'code 1006' : 'code 1000',
+    broken,
+  });
+const closed = closedAs(false);
+const broken = closedAs(true);
+const expected: LegEvent = { type: 'stream-expected' };
 const closing = (effects: readonly LegEffect[]) =>
   effects.flatMap((effect) => (effect.type === 'close-socket' ? [effect.epoch] : []));
 const endOf = (effects: readonly LegEffect[]) =>
@@ -78,13 +88,40 @@ describe('named transitions', () => {
     expect(closing(effects)).toEqual([1]);
   });
 
-  test('a socket that breaks without a stop is waited for, a second and a half', () => {
-    const { state, effects } = play([opened(1), started(1), closed(1)], 9_000);
-    expect(state).toEqual({ name: 'lost', epoch: 1, pendingEpoch: null });
-    expect(effects).toEqual([{ type: 'leg-paused' }, { type: 'arm-deadline', dueMs: 10_500 }]);
-    const [after, ending] = stepLeg(state, { type: 'deadline' }, 10_500);
+  test.each([
+    ['is closed without a stop', closed, 'caller completed', 'the stream closed without a stop'],
+    ['breaks off', broken, 'carrier error', 'the stream broke off'],
+  ])('a socket that %s is waited for, five seconds; then it is known who left', (_how, gone, end, detail) => {
+    const { state, effects } = play([opened(1), started(1), gone(1)], 9_000);
+    expect(state).toMatchObject({ name: 'lost', epoch: 1, pendingEpoch: null });
+    expect(effects).toEqual([{ type: 'leg-paused' }, { type: 'arm-deadline', dueMs: 14_000 }]);
+    const [after, ending] = stepLeg(state, { type: 'deadline' }, 14_000);
     expect(after.name).toBe('ended');
-    expect(endOf(ending)).toEqual(['caller completed']);
+    expect(endOf(ending)).toEqual([end]);
+    expect(ending).toContainEqual({ type: 'leg-ended', reason: expect.objectContaining({ detail }) });
+  });
+
+  test('a carrier that was told to open another stream has ten seconds for it, and who left is not forgotten', () => {
+    const { state, effects } = play([opened(1), started(1), broken(1), expected], 9_000);
+    expect(state).toMatchObject({ name: 'lost', epoch: 1, pendingEpoch: null });
+    expect(effects).toEqual([{ type: 'arm-deadline', dueMs: 19_000 }]);
+    expect(endOf(stepLeg(state, { type: 'deadline' }, 19_000)[1])).toEqual(['carrier error']);
+    const [next, ready] = [opened(2), started(2)].reduce<ReturnType<typeof stepLeg>>(
+      ([before], event) => stepLeg(before, event, 10_000),
+      [state, []],
+    );
+    expect(next).toEqual({ name: 'attached', epoch: 2, pendingEpoch: null });
+    expect(ready).toContainEqual({ type: 'leg-ready', epoch: 2, replaced: true });
+  });
+
+  test.each([
+    ['none has come', []],
+    ['one is opening', [opened(1)]],
+    ['one is there', [opened(1), started(1)]],
+    ['the call is over', [{ type: 'end' } as const]],
+  ])('a stream that is expected while %s changes nothing', (_when, events) => {
+    const { state } = play(events);
+    expect(stepLeg(state, expected, 500)).toEqual([state, []]);
   });
 
   test('a second stream takes the leg over, and the first one is closed before it is said to be ready', () => {
@@ -103,7 +140,7 @@ describe('named transitions', () => {
 
   test('a stop while a second socket is on its way moves the stream: it pauses, its socket is closed, the call goes on', () => {
     const { state, effects } = play([opened(1), started(1), opened(2), stopped(1)]);
-    expect(state).toEqual({ name: 'lost', epoch: 1, pendingEpoch: 2 });
+    expect(state).toMatchObject({ name: 'lost', epoch: 1, pendingEpoch: 2 });
     expect(effects).toContainEqual({ type: 'leg-paused' });
     expect(closing(effects)).toEqual([1]);
     expect(endOf(effects)).toEqual([]);
@@ -127,8 +164,8 @@ const anyEvent: fc.Arbitrary<LegEvent | { readonly type: 'open' }> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ type: 'open' as const }) },
   { weight: 3, arbitrary: epoch.map(started) },
   { weight: 1, arbitrary: epoch.map(stopped) },
-  { weight: 3, arbitrary: epoch.map(closed) },
-  { weight: 1, arbitrary: fc.constant({ type: 'deadline' as const }) },
+  { weight: 3, arbitrary: epoch.chain((each) => fc.constantFrom(closed(each), broken(each))) },
+  { weight: 1, arbitrary: fc.constantFrom<LegEvent>({ type: 'deadline' }, expected) },
 );
 const ending: fc.Arbitrary<LegEvent> = fc.oneof(
   fc.constant({ type: 'end' as const }),

@@ -95,6 +95,22 @@ describe('a pause', () => {
     );
   });
 
+  test('has nothing to go back to once all was heard, and what was said is not kept', () => {
+    const desk = new PlayoutDesk();
+    desk.sayMs(2_000);
+    desk.endTurn();
+    desk.run(1_000);
+    desk.playout.pause(desk.nowMs);
+    expect(desk.playout.resume(desk.nowMs, 60)).toBe(60);
+    desk.run(3_000);
+    desk.playout.pause(desk.nowMs);
+    expect(desk.playout.resume(desk.nowMs, 60)).toBe(0);
+    desk.sayMs(500, 2);
+    desk.endTurn();
+    desk.run(1_000);
+    expect(desk.carrier.heard.at(-1)).toBe(desk.all.at(-1));
+  });
+
   test('is no underrun of the line', () => {
     const desk = new PlayoutDesk();
     desk.sayMs(4_000);

@@ -187,20 +187,47 @@ describe('named transitions', () => {
     expect(shell.step({ type: 'connected', epoch: 1 })).toEqual([{ type: 'close-connection', epoch: 1 }]);
   });
 
-  test.each(FATAL)('%s is never retried, neither at the start nor later', (closeClass) => {
-    const starting = new Shell();
-    starting.step({ type: 'open' });
-    expect(types(starting.connectFailed(closeClass))).toEqual(['session-failed']);
-    const later = readySession();
-    later.nowMs = 600_000;
-    expect(types(later.lost(closeClass))).toEqual(['session-interrupted', 'session-failed']);
-    for (const shell of [starting, later]) {
-      expect(shell.state.name).toBe('given-up');
-      shell.step({ type: 'retry-due' });
-      shell.step({ type: 'open' });
-      expect(shell.outstanding.size).toBe(0);
-    }
+  test('a setup that served for 30 s and is then refused gets one fresh connection, without the handle', () => {
+    const shell = readySession();
+    shell.nowMs += 30_000;
+    expect(types(shell.lost('config'))).toEqual(['session-interrupted', 'connect']);
+    expect(shell.connects.at(-1)).toMatchObject({ resume: false });
+    // Refused again, at the connect or soon after it, it is wrong.
+    const [, effects] = stepSession(
+      shell.state,
+      { type: 'connect-failed', epoch: 2, class: 'config', detail: 'x', random: 0.5 },
+      shell.nowMs,
+    );
+    expect(types(effects)).toEqual(['session-failed']);
+    shell.step({ type: 'connected', epoch: 2 });
+    shell.nowMs += 29_999;
+    expect(types(shell.lost('config'))).toEqual(['session-interrupted', 'session-failed']);
   });
+
+  test('a setup that is refused before it has served for 30 s is wrong', () => {
+    const shell = readySession();
+    shell.nowMs += 29_999;
+    expect(types(shell.lost('config'))).toEqual(['session-interrupted', 'session-failed']);
+    expect(shell.state.name).toBe('given-up');
+  });
+
+  test.each(FATAL)(
+    '%s is not retried: at the start never, later not unless the setup had proven itself',
+    (closeClass) => {
+      const starting = new Shell();
+      starting.step({ type: 'open' });
+      expect(types(starting.connectFailed(closeClass))).toEqual(['session-failed']);
+      const later = readySession();
+      later.nowMs += closeClass === 'auth' ? 600_000 : 20_000;
+      expect(types(later.lost(closeClass))).toEqual(['session-interrupted', 'session-failed']);
+      for (const shell of [starting, later]) {
+        expect(shell.state.name).toBe('given-up');
+        shell.step({ type: 'retry-due' });
+        shell.step({ type: 'open' });
+        expect(shell.outstanding.size).toBe(0);
+      }
+    },
+  );
 });
 
 describe('an outage', () => {

@@ -113,6 +113,21 @@ describe('nothing is lost, doubled or reordered', () => {
     );
   });
 
+  test('a frame that is a chunk, and is refused, is the first that goes when it is offered again', () => {
+    const desk = new Desk(20);
+    desk.uplink.open();
+    desk.frames(10);
+    expect(desk.chunks).toHaveLength(10);
+    desk.takes = false;
+    desk.push();
+    desk.takes = true;
+    desk.push();
+    expect(desk.chunks).toHaveLength(12);
+    expect(desk.sentMs).toBe(240);
+    expect(desk.uplink.sentMs).toBe(240);
+    expect(beginsWith(converted(desk.signal), desk.sent)).toBe(true);
+  });
+
   test('when a connection dies before it is known to be dead, the next one gets what it refused', () => {
     const desk = new Desk();
     desk.uplink.open();
@@ -214,6 +229,42 @@ describe('manual activity', () => {
     expect(beginsWith(converted(preRoll), desk.sent)).toBe(true);
     desk.frames(10);
     expect(desk.sentMs).toBe(700);
+  });
+
+  test('what a connection refused at the end of an utterance waits for the next one, also when the stream pauses', () => {
+    const desk = new Desk();
+    desk.uplink.open();
+    desk.frames(5);
+    desk.takes = false;
+    desk.frames(1);
+    desk.uplink.mute();
+    expect(desk.uplink.waiting).toBe(true);
+    desk.takes = true;
+    const sentMs = desk.sentMs;
+    desk.uplink.flush();
+    desk.frames(3);
+    expect(desk.sentMs).toBe(sentMs);
+    desk.uplink.unmute();
+    expect(desk.sentMs).toBeGreaterThan(sentMs);
+  });
+
+  test('nothing waits once all was taken, and something does as long as any of it was not', () => {
+    for (const chunkMs of [20, 100]) {
+      const desk = new Desk(chunkMs);
+      desk.uplink.open();
+      expect(desk.uplink.waiting).toBe(false);
+      desk.frames(7);
+      desk.uplink.flush();
+      expect(desk.uplink.waiting).toBe(false);
+      desk.takes = false;
+      desk.frames(7);
+      desk.uplink.flush();
+      expect(desk.uplink.waiting).toBe(true);
+      desk.takes = true;
+      desk.uplink.flush();
+      expect(desk.uplink.waiting).toBe(false);
+      expect(desk.sentMs).toBeGreaterThanOrEqual(14 * 20);
+    }
   });
 
   test('the end of an utterance is on its way before the silence begins, also when it was still catching up', () => {

@@ -49,6 +49,13 @@ export class ScriptedDesk implements CallDesk {
     return this.onClaim(token) ?? { ok: true, ref: 'ref-1', attach: (socket) => this.#attach(token, socket) };
   }
 
+  /** What the desk would go back to; null: nothing. */
+  back: { call: IncomingCall; streamPath: string } | null = null;
+
+  takeBack(): { call: IncomingCall; streamPath: string } | null {
+    return this.back;
+  }
+
   carrierSays(_adapter: CarrierAdapter, callId: string, what: string, detail: string): void {
     this.said.push({ callId, what, detail });
   }

@@ -248,6 +248,27 @@ describe('what else a carrier says', () => {
     expect(harness.desk.said).toMatchObject([{ what: 'stream-failed' }]);
   });
 
+  test('after a stream that broke off the caller is taken back on another one', async () => {
+    harness = await startPublic();
+    const streamPath = '/twilio/media/token-of-the-next';
+    harness.desk.back = {
+      call: {
+        carrier: 'twilio',
+        callId: CALL.CallSid,
+        accountId: CALL.AccountSid,
+        from: CALL.From,
+        to: CALL.To,
+        direction: 'inbound',
+      },
+      streamPath,
+    };
+    const answer = await webhook(harness, '/twilio/after', { ...CALL, CallStatus: 'in-progress' });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toContain(`${PUBLIC_ORIGIN.replace('https:', 'wss:')}${streamPath}`);
+    expect(answer.body).not.toContain('<Hangup');
+    expect(harness.desk.admitted).toEqual([]);
+  });
+
   test('after the stream the call is hung up', async () => {
     harness = await startPublic();
     const answer = await webhook(harness, '/twilio/after', { ...CALL, CallStatus: 'in-progress' });

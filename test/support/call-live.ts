@@ -52,6 +52,8 @@ export class ScriptedConnection implements LiveConnection {
   gone = false;
   /** The socket takes nothing, and nobody has been told yet. */
   refusing = false;
+  /** The socket is backed up: no audio for now, but signals are let through. */
+  refusesAudio = false;
   /** When set, `close` throws: a connection that breaks its promise. */
   throwsAtClose = false;
   readonly #clock: Clock;
@@ -65,6 +67,7 @@ export class ScriptedConnection implements LiveConnection {
   }
 
   sendAudio(samples: Int16Array): boolean {
+    if (this.refusesAudio) return false;
     return this.#take({ type: 'audio', samples: Int16Array.from(samples), atMs: this.#clock.now() });
   }
   sendText(text: string): boolean {
@@ -150,8 +153,8 @@ export class ScriptedConnection implements LiveConnection {
     for (const timer of this.#speaking.splice(0)) timer.cancel();
   }
 
-  callTool(name: string, id: string): void {
-    this.say({ type: 'tool-calls', calls: [{ id, name, args: {} }] });
+  callTool(name: string, id: string, args: Record<string, unknown> = {}): void {
+    this.say({ type: 'tool-calls', calls: [{ id, name, args }] });
   }
 
   lose(closeClass: CloseClass = 'network', code = 1006): void {

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { interruption, noise } from '../../support/call-audio.ts';
+import { interruption, noise, SILENT } from '../../support/call-audio.ts';
 import { CallBench, incoming } from '../../support/call-bench.ts';
+import type { SimulatedCarrier } from '../../support/call-carrier.ts';
 import { fails, never, ready } from '../../support/call-live.ts';
+
+/** Sound that the caller heard from then on. */
+const heardMs = (carrier: SimulatedCarrier, fromMs = 0): number =>
+  carrier.heard(fromMs).filter((byte) => byte !== SILENT).length / 8;
 
 describe('the carrier ends a call', () => {
   it('with stop: at once, and without asking its API', async () => {
@@ -25,17 +30,23 @@ describe('the carrier ends a call', () => {
     bench.expectEnded('caller', 'completed');
   });
 
-  it('with a close and no stop: after the 1.5 s in which another stream could have come', async () => {
-    const bench = new CallBench();
-    const carrier = await bench.answerAndGreet();
-    const atMs = bench.clock.now();
-    carrier.drop();
-    await bench.run(1_480);
-    expect(bench.ended).toBeNull();
-    await bench.run(60);
-    bench.expectEnded('caller', 'completed');
-    expect(bench.ended!.atMs - atMs).toBeGreaterThanOrEqual(1_500);
-  });
+  it.each([
+    { what: 'a close and no stop', code: 1000, who: 'caller', how: 'completed' },
+    { what: 'a stream that breaks off', code: 1006, who: 'carrier', how: 'error' },
+  ] as const)(
+    'with $what: after the 5 s in which another stream could have come',
+    async ({ code, who, how }) => {
+      const bench = new CallBench();
+      const carrier = await bench.answerAndGreet();
+      const atMs = bench.clock.now();
+      carrier.drop(code);
+      await bench.run(4_980);
+      expect(bench.ended).toBeNull();
+      await bench.run(100);
+      bench.expectEnded(who, how);
+      expect(bench.ended!.atMs - atMs).toBeGreaterThanOrEqual(5_000);
+    },
+  );
 
   it('by its callback, before the stream says anything of it', async () => {
     const bench = new CallBench();
@@ -111,14 +122,44 @@ describe('the carrier ends a call', () => {
     bench.expectEnded('carrier', 'error');
   });
 
-  it('by taking nothing of what we write for 5 s', async () => {
+  it('by sending no audio for 30 s, although its marks and its keys go on', async () => {
+    const bench = new CallBench();
+    const carrier = await bench.answerAndGreet();
+    carrier.mute = true;
+    const atMs = bench.clock.now();
+    for (let second = 0; second < 31 && bench.ended === null; second++) {
+      carrier.press('5');
+      bench.model.speak(noise(300, second));
+      await bench.run(1_000);
+    }
+    expect(carrier.written.some((each) => each.event === 'mark' && each.atMs > atMs + 20_000)).toBe(true);
+    expect(bench.ended!.atMs - atMs).toBeGreaterThan(29_900);
+    expect(bench.ended!.atMs - atMs).toBeLessThan(30_100);
+    bench.expectEnded('carrier', 'error');
+  });
+
+  it('by taking nothing of what we write for 5 s, and opening no other stream', async () => {
     const bench = new CallBench();
     const carrier = await bench.answerAndGreet();
     carrier.bufferedBytes = 1_000;
     await bench.run(4_900);
     expect(carrier.closes).toEqual([]);
-    await bench.run(2_000);
-    bench.expectEnded('caller', 'completed');
+    await bench.run(200);
+    expect(carrier.closes).toMatchObject([{ code: 1013 }]);
+    await bench.run(5_000);
+    bench.expectEnded('carrier', 'error');
+  });
+
+  it('not by taking it slowly: a socket that still drains is left alone, unless it holds too much', async () => {
+    const bench = new CallBench();
+    const carrier = await bench.answerAndGreet();
+    for (let second = 0; second < 20; second++) {
+      carrier.bufferedBytes = 60_000 + (second % 4) * 1_000;
+      await bench.run(1_000);
+    }
+    expect(carrier.closes).toEqual([]);
+    carrier.bufferedBytes = 262_144;
+    await bench.run(40);
     expect(carrier.closes).toMatchObject([{ code: 1013 }]);
   });
 
@@ -206,7 +247,7 @@ describe('we end a call', () => {
   it('when the gateway is drained: calls may end by themselves until the deadline, the rest is ended then', async () => {
     const bench = new CallBench({ live: [ready(), ready()] });
     const first = await bench.answerAndGreet({ callSid: 'CA1' });
-    await bench.answerAndGreet({ callSid: 'CA2' });
+    const second = await bench.answerAndGreet({ callSid: 'CA2' });
     let drained = false;
     void bench.registry.drained(30_000).then(() => {
       drained = true;
@@ -220,7 +261,10 @@ describe('we end a call', () => {
     await bench.run(19_900);
     expect(drained).toBe(false);
     expect(bench.of('call-ended')).toHaveLength(1);
-    await bench.run(500);
+    const heardBefore = heardMs(second);
+    await bench.until(() => bench.hangUps.length > 0, 6_000);
+    expect(heardMs(second) - heardBefore).toBeGreaterThan(1_000);
+    await bench.run(200);
     expect(drained).toBe(true);
     expect(bench.of('call-ended').map(({ reason }) => `${reason.who}/${reason.how}`)).toEqual([
       'caller/completed',
@@ -250,9 +294,65 @@ describe('we end a call', () => {
     void bench.registry.drained(1_000).then(() => {
       drained = true;
     });
-    await bench.run(6_100);
+    await bench.until(() => bench.hangUps.length > 0, 6_000);
+    await bench.run(4_900);
+    expect(drained).toBe(false);
+    await bench.run(200);
     expect(drained).toBe(true);
     bench.expectEnded('operator', 'drained');
+  });
+
+  it('and a drain lets the goodbye be heard behind what is being said, but not behind all that can be queued', async () => {
+    for (const [queuedMs, isHeard] of [
+      [8_000, true],
+      [30_000, false],
+    ] as const) {
+      const bench = new CallBench();
+      const carrier = await bench.answerAndGreet();
+      const answer = noise(queuedMs, 5);
+      bench.model.speak(answer, { pace: 100 });
+      await bench.run(500);
+      const atMs = bench.clock.now();
+      let drainedMs = 0;
+      void bench.registry.drained(1).then(() => {
+        drainedMs = bench.clock.now() - atMs;
+      });
+      await bench.until(() => drainedMs > 0, 30_000);
+      expect(drainedMs).toBeLessThan(15_500);
+      const goodbyeMs = heardMs(carrier, atMs + queuedMs - 400);
+      if (isHeard) expect(goodbyeMs).toBeGreaterThan(1_000);
+      else expect(goodbyeMs).toBe(0);
+      bench.expectEnded('operator', 'drained');
+    }
+  });
+
+  it('and the second signal ends at once what a drain has left', async () => {
+    const bench = new CallBench();
+    const carrier = await bench.answerAndGreet();
+    const heardBefore = heardMs(carrier);
+    void bench.registry.drained(0);
+    await bench.run(100);
+    bench.expectEnded('operator', 'drained');
+    expect(heardMs(carrier)).toBe(heardBefore);
+  });
+
+  it('and the last clip waits for what is queued before it, however long, but not for ever', async () => {
+    for (const [queuedMs, mostMs] of [
+      [20_000, 24_000],
+      [100_000, 61_000],
+    ] as const) {
+      const bench = new CallBench({ bot: { limits: { maxMinutes: 0.1 } } });
+      const carrier = await bench.answerAndGreet();
+      carrier.losesMarks = true;
+      bench.model.speak(noise(queuedMs, 5), { pace: 100 });
+      const limitAtMs = bench.of('stream-started')[0]!.atMs + 6_000;
+      await bench.until(() => bench.hangUps.length > 0, 120_000);
+      const tookMs = bench.hangUps[0]!.atMs - limitAtMs;
+      expect(tookMs).toBeGreaterThan(Math.min(queuedMs - 5_000, 59_000));
+      expect(tookMs).toBeLessThan(mostMs);
+      await bench.run(200);
+      bench.expectEnded('gateway', 'limit');
+    }
   });
 
   it('and a socket whose token was checked just before is closed', async () => {

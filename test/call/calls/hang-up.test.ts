@@ -133,6 +133,16 @@ describe('hang_up', () => {
     bench.expectEnded('bot', 'completed');
   });
 
+  it('keeps of the arguments of a tool 8 kB and no more', async () => {
+    const { bench } = await atTheGoodbye();
+    bench.model.callTool('launch_rocket', 't1', { to: 'moon', why: 'x'.repeat(100_000) });
+    bench.model.callTool('launch_rocket', 't2', { to: 'mars' });
+    const kept = bench.of('tool-called').map(({ pii }) => pii.args);
+    expect(kept[0]).toHaveLength(8_192);
+    expect(kept[0]).toMatch(/^\{"to":"moon","why":"x+$/);
+    expect(JSON.parse(kept[1]!)).toEqual({ to: 'mars' });
+  });
+
   it('answers a tool that nobody has with an error, and the call goes on', async () => {
     const { bench } = await atTheGoodbye();
     bench.model.callTool('launch_rocket', 't1');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { gapsIn, noise, payloadOf, positionsIn, question, uplinkOf } from '../../support/call-audio.ts';
-import { CallBench } from '../../support/call-bench.ts';
+import { CallBench, incoming } from '../../support/call-bench.ts';
 
 describe('a second stream of a call', () => {
   it('is refused while the first goes on and the webhook was not repeated', async () => {
@@ -88,6 +88,91 @@ describe('a second stream of a call', () => {
     second.stop();
     await bench.run(10);
     bench.expectEnded('caller', 'completed');
+  });
+
+  it('takes the caller back when the carrier asks what comes after one that broke off; the session stays', async () => {
+    const bench = new CallBench();
+    const firstPath = bench.ring();
+    const first = bench.connect(firstPath)!;
+    first.start();
+    await bench.run(1_000);
+    bench.model.speak(noise(600, 9));
+    await bench.run(2_000);
+    first.drop();
+    await bench.run(4_000);
+    const back = bench.registry.takeBack(bench.adapter, 'CA1');
+    expect(back!.call).toEqual(incoming('CA1'));
+    expect(back!.streamPath).not.toBe(firstPath);
+    // The carrier has ten seconds now, no longer the rest of the five.
+    await bench.run(8_000);
+    expect(bench.ended).toBeNull();
+    const second = bench.connect(back!.streamPath)!;
+    second.start();
+    await bench.run(500);
+    const answer = noise(1_000, 1);
+    bench.model.speak(answer);
+    await bench.run(3_000);
+    expect(positionsIn(payloadOf(answer), second.heard()).filter((at) => at >= 0)).toHaveLength(
+      payloadOf(answer).length,
+    );
+    expect(bench.live.connections).toHaveLength(1);
+    expect(bench.model.texts).toHaveLength(1);
+    expect(bench.connect(back!.streamPath)).toBeNull();
+    second.stop();
+    await bench.run(10);
+    bench.expectEnded('caller', 'completed');
+  });
+
+  it('is waited for ten seconds when it was asked for; then the stream has broken off', async () => {
+    const bench = new CallBench();
+    const first = await bench.answerAndGreet();
+    first.drop();
+    await bench.run(1_000);
+    expect(bench.registry.takeBack(bench.adapter, 'CA1')).not.toBeNull();
+    await bench.run(9_900);
+    expect(bench.ended).toBeNull();
+    await bench.run(200);
+    bench.expectEnded('carrier', 'error');
+  });
+
+  it('is asked for neither while the first goes on, nor for a call that is unknown or over', async () => {
+    const bench = new CallBench();
+    const first = await bench.answerAndGreet();
+    expect(bench.registry.takeBack(bench.adapter, 'CA1')).toBeNull();
+    expect(bench.registry.takeBack(bench.adapter, 'CA2')).toBeNull();
+    first.stop();
+    await bench.run(10);
+    expect(bench.registry.takeBack(bench.adapter, 'CA1')).toBeNull();
+    bench.expectEnded('caller', 'completed');
+  });
+
+  it('is asked for no more once the call is being hung up', async () => {
+    const bench = new CallBench({ hangUp: null });
+    const first = await bench.answerAndGreet();
+    first.drop();
+    await bench.run(500);
+    bench.registry.end(bench.registry.summaries()[0]!.ref, { who: 'operator', how: 'completed', detail: '' });
+    expect(bench.registry.takeBack(bench.adapter, 'CA1')).toBeNull();
+    await bench.run(6_000);
+    bench.expectEnded('operator', 'completed');
+  });
+
+  it('that is waited for leaves the model with a second of silence, and only then the end of the audio', async () => {
+    const bench = new CallBench();
+    const first = await bench.answerAndGreet();
+    first.says(question());
+    await bench.run(1_500);
+    const before = bench.model.audio.length;
+    first.drop();
+    await bench.run(200);
+    const [last] = bench.model.sent.slice(-1);
+    expect(last).toMatchObject({ type: 'stream-end' });
+    const given = bench.model.audio.subarray(before);
+    const silence = given.findLastIndex((sample) => Math.abs(sample) > 8);
+    const silentMs = (given.length - 1 - silence) / 16;
+    expect(silentMs).toBeGreaterThan(980);
+    expect(silentMs).toBeLessThan(1_060);
+    expect(bench.model.sent.filter(({ type }) => type === 'stream-end')).toHaveLength(1);
   });
 
   it.each([

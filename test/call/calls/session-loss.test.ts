@@ -96,6 +96,60 @@ describe('a session that is lost in the middle of a call', () => {
     expect(given).toEqual(all.subarray(0, given.length));
   });
 
+  it('is given up when its socket takes no audio for 5 s: the next one gets what it refused', async () => {
+    const bench = new CallBench({ live: [ready(), ready()] });
+    const carrier = await bench.answerAndGreet();
+    bench.model.say({ type: 'resumption', handle: 'h1', resumable: true, lastConsumedIndex: null });
+    carrier.says(question());
+    await bench.run(700);
+    const dead = bench.model;
+    dead.refusing = true;
+    await bench.run(4_980);
+    expect(dead.closedByUs).toBe(false);
+    await bench.run(100);
+    expect(dead.closedByUs).toBe(true);
+    await bench.run(12_000);
+    expect(bench.live.connections).toHaveLength(2);
+    expect(bench.model.setup.resumption).toEqual({ handle: 'h1' });
+    expect(bench.of('session-lost')).toMatchObject([{ class: 'network' }]);
+    const all = uplinkOf(Buffer.concat(carrier.spoken));
+    const given = joined(bench);
+    expect(given.length).toBeGreaterThan(all.length - 16 * 40);
+    expect(given).toEqual(all.subarray(0, given.length));
+    carrier.stop();
+    await bench.run(10);
+    bench.expectEnded('caller', 'completed');
+  });
+
+  it('is not given up when its socket is slow: 5 s are counted from the last audio that it took', async () => {
+    const bench = new CallBench();
+    await bench.answerAndGreet();
+    for (let round = 0; round < 3; round++) {
+      bench.model.refusing = true;
+      await bench.run(4_500);
+      bench.model.refusing = false;
+      await bench.run(200);
+    }
+    expect(bench.model.closedByUs).toBe(false);
+    expect(bench.live.connections).toHaveLength(1);
+  });
+
+  it('starts afresh, once, when it is refused as wrong after half a minute; before that it ends the call', async () => {
+    const bench = new CallBench({ live: [ready(), ready()] });
+    await bench.answerAndGreet();
+    bench.model.say({ type: 'resumption', handle: 'h1', resumable: true, lastConsumedIndex: null });
+    await bench.run(30_000);
+    bench.model.lose('config', 1007);
+    await bench.run(1_000);
+    expect(bench.live.connections).toHaveLength(2);
+    expect(bench.model.setup.resumption).toEqual({ handle: null });
+    expect(bench.ended).toBeNull();
+    await bench.run(20_000);
+    bench.model.lose('config', 1007);
+    await bench.run(10_000);
+    bench.expectEnded('model', 'error');
+  });
+
   it('goes on playing what was received before the loss', async () => {
     const bench = new CallBench({ live: [ready(), ready(500)] });
     const carrier = await bench.answerAndGreet();
