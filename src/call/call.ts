@@ -282,7 +282,7 @@ export class Call implements Ticked {
     const conversation = this.#conversation;
     if (caller === null || conversation === null) return;
     conversation.playout.setCushion(this.#cushionMs(caller.jitter.worstMs, nowMs));
-    conversation.tick(nowMs, caller.lastSpeechAtMs);
+    conversation.tick(nowMs, caller.lastSpeechAtMs, caller.lastFrameAtMs);
   }
 
   #cushionMs(worstMs: number, nowMs: number): number {

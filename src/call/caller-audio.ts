@@ -48,6 +48,11 @@ export class CallerAudio {
     this.#silentSamples = new Int16Array(TICK_MS * this.#samplesPerMs);
   }
 
+  /** When the newest frame arrived; null before the first. */
+  get lastFrameAtMs(): number | null {
+    return this.#lastFrameAtMs;
+  }
+
   get lastSpeechAtMs(): number | null {
     return this.#tracker.lastSpeechAtMs;
   }

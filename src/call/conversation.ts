@@ -35,6 +35,9 @@ export interface ConversationPolicy {
 const VERDICT_MS = 300;
 /** Speech as late as this before the verdict counts as still going on: words have gaps. */
 const STILL_SPEAKING_MS = 160;
+/** Frames come every 20 ms; a pause in them of this length is the line's. */
+const LINE_STALL_MS = 80;
+const LONGEST_DOUBT_MS = 600;
 /** After a false alarm playout goes back by this, so that no syllable is lost to the reckoning's error. */
 const BACK_MS = 60;
 /** Less than this unplayed is over before a `clear` could arrive. */
@@ -230,16 +233,24 @@ export class Conversation {
     this.#callerSpeaking = false;
   }
 
-  /** Every 20 ms. `lastSpeechAtMs`: when the last frame with speech arrived. */
-  tick(nowMs: number, lastSpeechAtMs: number | null): void {
+  /** Every 20 ms, with when the last frame of the caller arrived, and the last one with speech. */
+  tick(nowMs: number, lastSpeechAtMs: number | null, lastFrameAtMs: number | null): void {
     if (lastSpeechAtMs !== null) this.#lastSpeechAtMs = lastSpeechAtMs;
     if (this.#cut !== null && (this.#playout.cut?.settled || nowMs >= this.#cut.untilMs)) this.#closeCut();
     if (this.#verdictAtMs !== null && nowMs >= this.#verdictAtMs) {
-      this.#verdictAtMs = null;
-      const speaking = lastSpeechAtMs !== null && nowMs - lastSpeechAtMs <= STILL_SPEAKING_MS;
-      if (speaking) this.#believe(nowMs);
-      else this.#dismiss(nowMs);
+      const heardUntilMs = lastFrameAtMs ?? nowMs;
+      const stalled = nowMs - heardUntilMs > LINE_STALL_MS;
+      const speaking = lastSpeechAtMs !== null && heardUntilMs - lastSpeechAtMs <= STILL_SPEAKING_MS;
+      // Nothing was heard that could tell a word from a cough: the line stands still, and will not for ever.
+      const wait = stalled && nowMs - this.#verdictAtMs < LONGEST_DOUBT_MS;
+      if (!wait) this.#verdictAtMs = null;
+      if (!wait && speaking) this.#believe(nowMs);
+      else if (!wait) this.#dismiss(nowMs);
     }
+    this.#tickPlayout(nowMs);
+  }
+
+  #tickPlayout(nowMs: number): void {
     this.#tail(this.#gate.turn, this.#voice.tick(nowMs));
     this.#playout.tick(nowMs);
     if (this.#drainWanted && !this.#stillSaying(nowMs)) {

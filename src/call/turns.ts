@@ -4,6 +4,8 @@
  * forgets `turnComplete` must not swallow the next answer.
  */
 export const LONGEST_DISCARD_MS = 1_500;
+/** What is still on its way of a turn that was cut comes at once; audio after such a pause is the next answer. */
+export const STALE_GAP_MS = 500;
 
 export interface AudioVerdict {
   readonly play: boolean;
@@ -16,6 +18,8 @@ export class TurnGate {
   #open = false;
   #generated = false;
   #discardUntilMs: number | null = null;
+  /** The cut, or the newest audio that was dropped since. */
+  #staleAtMs = 0;
 
   /** Number of the newest turn; 0 before the first. */
   get turn(): number {
@@ -39,7 +43,10 @@ export class TurnGate {
 
   audio(nowMs: number): AudioVerdict {
     if (this.#discardUntilMs !== null) {
-      if (nowMs < this.#discardUntilMs) return { play: false, opened: false };
+      if (nowMs < this.#discardUntilMs && nowMs - this.#staleAtMs < STALE_GAP_MS) {
+        this.#staleAtMs = nowMs;
+        return { play: false, opened: false };
+      }
       this.#discardUntilMs = null;
       // The end of the turn that was cut is overdue: this is taken for the next answer.
       this.#open = false;
@@ -63,7 +70,10 @@ export class TurnGate {
    * @returns whether a turn was open
    */
   cut(nowMs: number): boolean {
-    if (this.generating) this.#discardUntilMs = nowMs + LONGEST_DISCARD_MS;
+    if (this.generating) {
+      this.#discardUntilMs = nowMs + LONGEST_DISCARD_MS;
+      this.#staleAtMs = nowMs;
+    }
     return this.#open;
   }
 

@@ -9,6 +9,8 @@ import type { Playout } from './playout.ts';
 
 /** Without audio for so long, the model is between two words: the tail of the last one must not wait. */
 const PAUSE_MS = 150;
+/** The carrier will have nothing to play before long. */
+const ABOUT_DRY_MS = 80;
 
 /** Whether audio of this rate can be converted. The rate is the server's word: it may be any number. */
 export function takesRate(sampleRate: number): boolean {
@@ -55,9 +57,9 @@ export class Voice {
   }
 
   tick(nowMs: number): number {
-    return this.#lastAudioMs !== null && nowMs - this.#lastAudioMs >= PAUSE_MS
-      ? this.endOfGeneration(nowMs)
-      : 0;
+    if (this.#lastAudioMs === null || nowMs - this.#lastAudioMs < PAUSE_MS) return 0;
+    // As long as there is something to play the next chunk may join without a seam.
+    return this.#playout.remainingMs(nowMs) > ABOUT_DRY_MS ? 0 : this.endOfGeneration(nowMs);
   }
 
   /** Barge-in: what the converter holds belongs to words nobody will hear. */

@@ -73,10 +73,21 @@ describe('after an interruption', () => {
     const gate = new TurnGate();
     gate.audio(0);
     gate.cut(100);
-    expect(gate.audio(100 + 1_499)).toEqual({ play: false, opened: false });
+    for (const ms of [400, 800, 1_200, 1_499]) {
+      expect(gate.audio(100 + ms)).toEqual({ play: false, opened: false });
+    }
     expect(gate.audio(100 + 1_500)).toEqual({ play: true, opened: true });
     expect(gate.turn).toBe(2);
     expect(gate.audio(100 + 1_520)).toEqual({ play: true, opened: false });
+  });
+
+  test('after a pause of half a second what comes is the next answer, however open the turn still is', () => {
+    const gate = new TurnGate();
+    gate.audio(0);
+    gate.cut(100);
+    expect(gate.audio(400)).toEqual({ play: false, opened: false });
+    expect(gate.audio(899)).toEqual({ play: false, opened: false });
+    expect(gate.audio(899 + 500)).toEqual({ play: true, opened: true });
   });
 
   test('a turn that was generated to its end has nothing left to drop', () => {

@@ -53,7 +53,7 @@ describe('interrupted by the model', () => {
     bench.model.interrupt();
     const late = noise(600, 6);
     bench.model.sayAudio(late);
-    await bench.run(700);
+    await bench.run(450);
     bench.model.sayAudio(late);
     bench.model.completeTurn();
     const next = noise(1_000, 7);
@@ -75,9 +75,11 @@ describe('interrupted by the model', () => {
     await bench.run(1_000);
     bench.model.interrupt();
     const late = noise(200, 6);
-    await bench.run(1_400);
-    bench.model.sayAudio(late);
-    await bench.run(200);
+    for (let i = 0; i < 3; i++) {
+      await bench.run(450);
+      bench.model.sayAudio(late);
+    }
+    await bench.run(250);
     const next = noise(1_000, 7);
     bench.model.speak(next);
     await bench.run(2_500);
