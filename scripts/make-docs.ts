@@ -6,7 +6,8 @@ import { describeSettings } from '../src/config.ts';
 /** The README with its table of settings made anew. */
 export function withSettings(readme: string): string {
   const rows = describeSettings().map(
-    ({ name, default: value, meaning }) => `| \`${name}\` | ${value === '' ? '' : `\`${value}\``} | ${meaning} |`,
+    ({ name, default: value, meaning }) =>
+      `| \`${name}\` | ${value === '' ? '' : `\`${value}\``} | ${meaning} |`,
   );
   const table = ['| Name | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
   return readme.replace(/(<!-- settings -->\n)[\s\S]*?(<!-- \/settings -->)/, `$1${table}\n$2`);
