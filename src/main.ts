@@ -47,7 +47,7 @@ export function configFrom(env: Readonly<Record<string, string | undefined>>): C
  * Node cuts small buffers from slabs of 8 kB, and a call needs seven of them a second: at hundreds of calls, making and
  * collecting slabs is a tenth of the work.
  */
-const SLAB_BYTES = 256 * 1024;
+const SLAB_BYTES = 64 * 1024;
 
 /** Starts a gateway in this process; handles no signal. @throws OffhookError; nothing stays open then */
 export async function startGateway(config: Config, options: GatewayOptions = {}): Promise<Gateway> {

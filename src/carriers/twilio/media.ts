@@ -122,7 +122,7 @@ class TwilioMediaPort implements MediaPort {
       ];
     }
     this.#streamSid = streamSid;
-    if (/^[A-Za-z0-9]+$/.test(streamSid)) this.#sidBytes = Buffer.from(streamSid, 'latin1');
+    if (/^[A-Za-z0-9]+$/.test(streamSid)) this.#sidBytes = Uint8Array.from(Buffer.from(streamSid, 'latin1'));
     const head = `"streamSid":${JSON.stringify(streamSid)}`;
     this.#mediaHead = `{"event":"media",${head},"media":{"payload":"`;
     this.#clear = `{"event":"clear",${head}}`;
