@@ -105,7 +105,9 @@ function bargeInRows(measures: Measures): readonly Row[] {
           ),
         ]),
     ...(share.length === 0
-      ? []
+      ? trackers > 0
+        ? [row('gateway share', '-', 'cleared before "interrupted" came')]
+        : []
       : [row('gateway share', fine(Math.max(...share)), '"interrupted" read to clear written, the longest')]),
     ...(gateway === null || gateway.bargeIns.length === 0
       ? []
