@@ -9,10 +9,12 @@ import type { CarrierAdapter, IncomingCall, MediaEvent, MediaFormat } from '../c
 import type { Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { ConnectLive, LiveEvent, ToolCall } from '../gemini/live-session.ts';
+import { ActivitySignals } from './activity.ts';
 import { CallerAudio } from './caller-audio.ts';
 import type { Clips } from './clips.ts';
 import { createCodec } from './codec.ts';
 import { Conversation } from './conversation.ts';
+import { cushionMs } from './cushion.ts';
 import type { StreamSink, StreamSocket } from './desk.ts';
 import { DtmfCollector, KEY_PAUSE_MS } from './dtmf.ts';
 import type { EndReason } from './end-reason.ts';
@@ -28,6 +30,7 @@ import { Journal, type JournalListener } from './journal.ts';
 import { type LegEffect, type LegEvent, type LegState, newLeg, stepLeg } from './leg.ts';
 import type { CallMeters } from './meters.ts';
 import { SessionLink } from './session-link.ts';
+import { SocketWatch } from './socket-watch.ts';
 import { Stream } from './stream.ts';
 import type { Ticked, Ticker } from './ticker.ts';
 import { Timers } from './timers.ts';
@@ -49,19 +52,6 @@ export interface CallDeps {
 const NO_MEDIA_MS = 30_000;
 /** The carrier's API has this long to hang up before we simply close. */
 const HANG_UP_DEADLINE_MS = 5_000;
-/** A socket that takes nothing of what we write for so long has no one behind it. */
-const STUCK_SOCKET_MS = 5_000;
-const STUCK_SOCKET_BYTES = 262_144;
-/** The cushion of silence before a turn follows the line's jitter up to here; the lead itself is hardly longer. */
-const MAX_CUSHION_MS = 360;
-/** A line this even needs no cushion. */
-const EVEN_LINE_MS = 15;
-/** Beyond the worst that was seen: a frame of the carrier's, and as much for what was not seen. */
-const CUSHION_MARGIN_MS = 40;
-/** An uneven line that has been watched for less than this may be worse than it looks. */
-const LINE_KNOWN_AFTER_MS = 8_000;
-const UNKNOWN_LINE_CUSHION_MS = 340;
-
 /** Keys that wait for a connection: more than anybody dials. */
 const MAX_UNSENT_KEYS = 64;
 
@@ -107,13 +97,11 @@ export class Call implements Ticked {
   #legReadyAtMs = 0;
   /** Keys that were pressed while no connection was there. */
   #unsentKeys = '';
-  #stuckSinceMs: number | null = null;
-  #stuckBytes = 0;
+  readonly #socketWatch = new SocketWatch();
   /** The model's socket has refused audio since then. */
   #refusedSinceMs: number | null = null;
-  /** Manual activity: the caller speaks; and the connection has been told. */
-  #callerSpeaks = false;
-  #activityOpen = false;
+  /** With manual activity signals alone. */
+  #activity: ActivitySignals | null = null;
   #armed = true;
   #ending: EndReason | null = null;
   #finished = false;
@@ -270,8 +258,7 @@ export class Call implements Ticked {
         this.#refusedSinceMs = null;
         this.#session.giveUpConnection('it takes no audio any more');
       }
-      // Words that were held or refused when their end was heard: it follows once they have been sent.
-      if (this.#activityOpen && !this.#callerSpeaks) this.#endActivity();
+      this.#activity?.tick();
       this.#noteDropped();
       this.#tickConversation(nowMs);
     });
@@ -281,15 +268,8 @@ export class Call implements Ticked {
     const caller = this.#caller;
     const conversation = this.#conversation;
     if (caller === null || conversation === null) return;
-    conversation.playout.setCushion(this.#cushionMs(caller.jitter.worstMs, nowMs));
+    conversation.playout.setCushion(cushionMs(caller.jitter.worstMs, nowMs - this.#legReadyAtMs));
     conversation.tick(nowMs, caller.lastSpeechAtMs, caller.lastFrameAtMs);
-  }
-
-  #cushionMs(worstMs: number, nowMs: number): number {
-    if (worstMs <= EVEN_LINE_MS) return 0;
-    const known = nowMs - this.#legReadyAtMs >= LINE_KNOWN_AFTER_MS;
-    const wantedMs = worstMs + CUSHION_MARGIN_MS;
-    return Math.min(MAX_CUSHION_MS, known ? wantedMs : Math.max(wantedMs, UNKNOWN_LINE_CUSHION_MS));
   }
 
   #onTimer(name: TimerName): void {
@@ -377,7 +357,9 @@ export class Call implements Ticked {
     const { bot, journal, totals } = this;
     const inbound = createCodec(receive);
     this.#uplink = new Uplink(inbound, bot.audio.chunkMs, (samples) => this.#sendAudio(samples));
-    if (bot.listening.mode === 'manual') this.#uplink.mute();
+    if (bot.listening.mode === 'manual') {
+      this.#activity = new ActivitySignals(this.#uplink, () => this.#session.connection);
+    }
     this.#caller = new CallerAudio(inbound, this.#uplink, journal, totals);
     this.#conversation = new Conversation(
       { clock: this.#deps.clock, journal, totals },
@@ -409,41 +391,8 @@ export class Call implements Ticked {
     );
     meters.frameLatency('up', clock.now() - receivedAtMs);
     if (change === null) return;
-    if (this.bot.listening.mode === 'manual') this.#signalActivity(change.type === 'onset' ? 'start' : 'end');
+    this.#activity?.caller(change.type === 'onset');
     conversation.onSpeech(change, receivedAtMs, this.#intent.name !== 'apologising');
-  }
-
-  /** Manual activity: the model hears only what lies between the two signals. */
-  #signalActivity(kind: 'start' | 'end'): void {
-    this.#callerSpeaks = kind === 'start';
-    if (this.#uplink === null) return;
-    if (kind === 'start') {
-      this.#activityOpen = this.#session.connection?.sendActivity('start') ?? false;
-      this.#uplink.unmute();
-    } else if (this.#activityOpen) {
-      this.#endActivity();
-    }
-    // Without a connection the whole utterance is held, and signalled to the next one.
-  }
-
-  /** The end follows the last word: while the connection refuses some of it, the activity stays open. */
-  #endActivity(): void {
-    this.#uplink?.flush();
-    if (this.#uplink?.waiting === true) return;
-    this.#uplink?.mute();
-    this.#session.connection?.sendActivity('end');
-    this.#activityOpen = false;
-  }
-
-  /** A connection takes audio from now on: what was said while there was none belongs to an activity of it. */
-  #signalHeldActivity(open: () => void): void {
-    const uplink = this.#uplink;
-    if (this.bot.listening.mode !== 'manual' || uplink === null || uplink.muted || this.#activityOpen) {
-      open();
-      return;
-    }
-    this.#activityOpen = this.#session.connection?.sendActivity('start') ?? false;
-    open();
   }
 
   #sendAudio(samples: Int16Array): boolean {
@@ -547,7 +496,7 @@ export class Call implements Ticked {
 
   #onSessionInterrupted(): void {
     this.#uplink?.close();
-    this.#activityOpen = false;
+    this.#activity?.connectionLost();
     this.#refusedSinceMs = null;
     this.#conversation?.onSessionLost(this.#deps.clock.now());
     this.#stepIntent({ type: 'session-lost' });
@@ -555,7 +504,9 @@ export class Call implements Ticked {
 
   #openUplink(): void {
     this.#uplinkWanted = true;
-    if (this.#session.connection !== null) this.#signalHeldActivity(() => this.#uplink?.open());
+    if (this.#session.connection === null) return;
+    this.#activity?.connectionReady();
+    this.#uplink?.open();
   }
 
   #onSocketClosed(stream: Stream, code: number, detail: string): void {
@@ -587,15 +538,8 @@ export class Call implements Ticked {
     this.journal.write({ type: 'stream-ended', epoch: stream.epoch, how, detail });
   }
 
-  /** A peer that does not read must not make us hold its audio for ever. */
   #watchSocket(stream: Stream, nowMs: number): void {
-    // Less than before: slow perhaps, but somebody is reading.
-    if (stream.bufferedBytes === 0 || stream.bufferedBytes < this.#stuckBytes) this.#stuckSinceMs = null;
-    this.#stuckBytes = stream.bufferedBytes;
-    if (stream.bufferedBytes === 0) return;
-    this.#stuckSinceMs ??= nowMs;
-    if (stream.bufferedBytes < STUCK_SOCKET_BYTES && nowMs - this.#stuckSinceMs < STUCK_SOCKET_MS) return;
-    this.#stuckSinceMs = null;
+    if (!this.#socketWatch.isStuck(stream.bufferedBytes, nowMs)) return;
     this.#streamEnded(stream, 'timeout', 'the carrier takes no audio any more');
     stream.close(1013, 'takes no audio');
     this.#streams.delete(stream.epoch);
