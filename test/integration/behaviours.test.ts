@@ -18,13 +18,13 @@ import {
 import { wordOf } from '../support/gateway-sounds.ts';
 
 /** As many calls as two cores carry in real time with room to spare, all in one gateway. */
-const AT_ONCE = 80;
+const AT_ONCE = 56;
 /** Between the first calls, so that their work does not fall together. */
 const STAGGER_MS = 25;
 const ALL_MS = 90_000;
 const ATTEMPTS = 3;
-/** Half of what makes the gateway think that a caller has fallen silent. */
-const STALL_MS = 80;
+/** A quarter of what makes the gateway think that a caller has fallen silent; several calls feel each stall. */
+const STALL_MS = 45;
 
 const gateway = new GatewayOfCalls();
 const outcomes = new Map<string, Promise<readonly string[]>>();
@@ -175,7 +175,8 @@ describe('every family of models is talked to, whatever turns out to be true of'
 
 afterAll(() => {
   stalls.stop();
-  console.log(tally);
+  // Told only when there is something to tell: whoever reads it should look for a quieter machine.
+  if (tally.again.length > 0) console.log(tally);
 });
 
 test('after all of them nothing is left', () => {

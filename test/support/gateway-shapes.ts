@@ -4,13 +4,14 @@ import type { BehaviourCase, BehaviourId } from '../../src/gemini/behaviours.ts'
 import { FAMILIES, type FamilyId } from '../../src/gemini/families.ts';
 import { type ModelPlan, makeReply, makeScenario, type Scenario } from '../../src/lab/scenario.ts';
 import type { CallPlan, ModelledCall } from './gateway-calls.ts';
-import { type ClipId, LONG_SPEECH, modelClip, SPEECH } from './gateway-sounds.ts';
+import { type ClipId, modelClip, SPEECH } from './gateway-sounds.ts';
 
 /**
- * plain: greeting, an utterance and its answer, a barge-in, a goodbye with `hang_up`. burst: the model is done long before
- * it is heard out. keys: pressed after the greeting. interrupting-keys: and over the answer. uninterruptible: the bot may not be interrupted.
- * talkative: the interruption lasts longer than the gateway waits for the end of a turn that was broken off. manual: the gateway marks the caller's speech. demanding: a bot that asks for more than most families take. expiring:
- * the connection's time is over after the greeting. cut: the line breaks there. restarted: and nobody knows the session.
+ * plain: greeting, an utterance and its answer, a barge-in, a goodbye with `hang_up`. burst: the model is done long
+ * before it is heard out. keys: pressed after the greeting. interrupting-keys: and over the answer. uninterruptible: the
+ * bot may not be interrupted. manual: the gateway marks the caller's speech. demanding: a bot that asks for more than
+ * most families take. expiring: the connection's time is over after the greeting. cut: the line breaks there.
+ * restarted: and nobody knows the session.
  */
 export type Shape =
   | 'plain'
@@ -18,7 +19,6 @@ export type Shape =
   | 'keys'
   | 'interrupting-keys'
   | 'uninterruptible'
-  | 'talkative'
   | 'manual'
   | 'demanding'
   | 'expiring'
@@ -42,7 +42,6 @@ const SHAPES: Partial<Record<BehaviourId, Shape>> = {
   turnCompleteWaitsForPlayback: 'burst',
   interruptsAssumedPlayback: 'burst',
   interruptedMayFollowTurnComplete: 'burst',
-  turnCompleteFollowsInterrupted: 'talkative',
   speechUnderNoInterruption: 'uninterruptible',
   textNoteIsAnswered: 'keys',
   interruptionOfTextTrigger: 'interrupting-keys',
@@ -150,7 +149,7 @@ export async function play(call: ModelledCall, { family, id, behaviours }: Behav
     await press();
     await call.untilWhole('note', PATIENCE_MS);
   }
-  call.carrier.says(shape === 'talkative' ? LONG_SPEECH : SPEECH);
+  call.carrier.says(SPEECH);
   if (shape === 'uninterruptible' && behaviours.speechUnderNoInterruption === 'dropped') {
     await hear('answer', 3_000);
     await call.until('the answer completed', () => turnsCompleted(call) === 2, PATIENCE_MS);

@@ -16,7 +16,6 @@ export const modelClip = (id: ClipId): Clip => ({ name: id, samples: SAMPLES.get
 
 /** The caller: a vowel, loud and long enough for every ear. */
 export const SPEECH: Int16Array = voiced(8 * 500, -20);
-export const LONG_SPEECH: Int16Array = voiced(8 * 1_800, -20);
 
 const PAYLOADS = CLIP_IDS.map((id) => ({ id, payload: payloadOf(SAMPLES.get(id)!) }));
 const ALL = Buffer.concat(PAYLOADS.map(({ payload }) => payload));
