@@ -18,13 +18,13 @@ import {
 import { wordOf } from '../support/gateway-sounds.ts';
 
 /** As many calls as two cores carry in real time with room to spare, all in one gateway. */
-const AT_ONCE = 56;
+const AT_ONCE = 40;
 /** Between the first calls, so that their work does not fall together. */
 const STAGGER_MS = 25;
 const ALL_MS = 90_000;
 const ATTEMPTS = 3;
-/** A quarter of what makes the gateway think that a caller has fallen silent; several calls feel each stall. */
-const STALL_MS = 45;
+/** Half of what makes the gateway think that a caller has fallen silent. */
+const STALL_MS = 80;
 
 const gateway = new GatewayOfCalls();
 const outcomes = new Map<string, Promise<readonly string[]>>();
