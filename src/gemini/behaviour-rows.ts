@@ -110,7 +110,23 @@ export const BEHAVIOUR_ROWS = {
     'livekit/agents-js#2507: lost in two of three trials on 3.8',
   ),
 
+  openContentsRemembered: row(
+    'Are contents that were sent with `turnComplete:false` known to the model when speech is what follows them?',
+    flags,
+    true,
+    'reported',
+    'mastra#18286: yes, tried on 2.5; forum 111617, pipecat#4355: no on 2.5; live-api-web-console#60: 2.0 answered no speech after them',
+    { '2.5': false },
+  ),
+
   // The end of a connection.
+  openSocketWaitMs: row(
+    'How long is a socket left open on which no setup comes?',
+    [5_000, 30_000],
+    30_000,
+    'unknown',
+    'nothing found',
+  ),
   goAwayLead: row(
     'What does goAway announce, and when: that long before the end, 300 s one second after the start, or with no timeLeft (50 s before)?',
     ['50s', '60s', '10s', '17.250s', '300s-at-start', 'no-time-left', 'none'],

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { messageOf, OffhookError } from '../errors.ts';
 import { LiveConnectError } from './closes.ts';
 import { familyOf } from './families.ts';
-import { toLiveConnectConfig } from './live-config.ts';
+import { toLiveConnectConfig, withHeldFields } from './live-config.ts';
 import type { ConnectLive } from './live-session.ts';
 import { type LiveFault, openConnection } from './open-connection.ts';
 import { redactor } from './redact.ts';
@@ -56,7 +56,7 @@ export function createConnector(options: ConnectorOptions): ConnectLive {
     );
   }
 
-  return async (setup, handlers, { signal, deadlineMs }) => {
+  return async (setup, handlers, { signal, deadlineMs, hold }) => {
     const vertex = options.vertex !== undefined;
     try {
       const { family, warning } = familyOf(setup.model);
@@ -66,9 +66,13 @@ export function createConnector(options: ConnectorOptions): ConnectLive {
         hooked,
         model: setup.model,
         family,
-        plan: toLiveConnectConfig(setup, family, { vertex }),
+        plan: (held) =>
+          toLiveConnectConfig(held === null ? setup : withHeldFields(setup, held), family, {
+            vertex,
+            hooked,
+          }),
+        hold: hold ?? null,
         vadMode: completeSetup(setup).vad.mode,
-        resuming: typeof setup.resumption?.handle === 'string',
         handlers,
         signal,
         deadlineMs,

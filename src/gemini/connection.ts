@@ -3,7 +3,8 @@ import type { FunctionResponse, FunctionResponseScheduling, Session } from '@goo
 import type { Clock, Timer } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { Family } from './families.ts';
-import type { LiveConnection, ToolResponse } from './live-session.ts';
+import { recentHistory } from './history.ts';
+import type { HistoryTurn, LiveConnection, ToolResponse } from './live-session.ts';
 
 /** Six seconds of audio on the wire: a peer that far behind is not listening, and more would only be heard later. */
 const MAX_AUDIO_BACKLOG_BYTES = 256 * 1024;
@@ -12,6 +13,8 @@ const MAX_BACKLOG_BYTES = 1024 * 1024;
 /** One second in a frame, 43 kB: below the smallest limit on a client frame that anybody has seen in such services. */
 const MAX_SAMPLES_PER_FRAME = 16_000;
 const CLOSE_GRACE_MS = 1_000;
+/** From the socket's destruction to its end, which the SDK's own may fail to tell. */
+const DESTROYED_MS = 250;
 
 const AUDIO_HEAD = '{"realtimeInput":{"audio":{"data":"';
 const AUDIO_TAIL = '","mimeType":"audio/pcm;rate=16000"}}}';
@@ -42,8 +45,9 @@ export interface ConnectionParts {
 export class GeminiConnection implements LiveConnection {
   readonly dropped: readonly string[];
   readonly #parts: ConnectionParts;
+  readonly #gone = Promise.withResolvers<void>();
   #closing = false;
-  #graceTimer: Timer | null = null;
+  #closeTimer: Timer | null = null;
   #droppedChunks = 0;
 
   constructor(parts: ConnectionParts) {
@@ -88,25 +92,48 @@ export class GeminiConnection implements LiveConnection {
     return this.#send(({ session }) => session.sendToolResponse({ functionResponses }));
   }
 
-  close(graceMs = CLOSE_GRACE_MS): void {
-    if (this.#closing) return;
-    this.#closing = true;
-    this.#parts.onClosing();
-    const { wire, clock } = this.#parts;
-    try {
-      wire.close();
-    } catch {
-      // Whatever state the socket is in, the line below ends it.
+  sendContext(turns: readonly HistoryTurn[]): boolean {
+    if (this.#parts.family.clientContent !== 'always') return false;
+    const recent = recentHistory(turns);
+    return recent.turns.length === 0 || this.sendContent(recent.turns, false);
+  }
+
+  /** clientContent as it is, whether or not the family takes it now. */
+  sendContent(turns: readonly HistoryTurn[], turnComplete: boolean): boolean {
+    const contents = turns.map(({ role, text }) => ({ role, parts: [{ text }] }));
+    return this.#send(({ session }) => session.sendClientContent({ turns: contents, turnComplete }));
+  }
+
+  close(graceMs = CLOSE_GRACE_MS): Promise<void> {
+    if (!this.#closing) {
+      this.#closing = true;
+      this.#parts.onClosing();
+      this.#quietly((wire) => wire.close());
+      if (graceMs <= 0) this.#destroy();
+      else this.#closeTimer = this.#parts.clock.setTimer(graceMs, () => this.#destroy());
     }
-    if (graceMs <= 0) wire.terminate();
-    else this.#graceTimer = clock.setTimer(graceMs, () => wire.terminate());
+    return this.#gone.promise;
   }
 
   /** The socket is gone, by whomever: no timer is left. */
   socketClosed(): void {
     this.#closing = true;
-    this.#graceTimer?.cancel();
-    this.#graceTimer = null;
+    this.#closeTimer?.cancel();
+    this.#closeTimer = null;
+    this.#gone.resolve();
+  }
+
+  #destroy(): void {
+    this.#closeTimer = this.#parts.clock.setTimer(DESTROYED_MS, () => this.socketClosed());
+    this.#quietly((wire) => wire.terminate());
+  }
+
+  #quietly(end: (wire: Wire) => void): void {
+    try {
+      end(this.#parts.wire);
+    } catch {
+      // Whatever state the socket is in, what follows ends it.
+    }
   }
 
   #functionResponse(response: ToolResponse): FunctionResponse {

@@ -4,6 +4,7 @@
  * allow. Facts: the official migration pages to 3.1 and 3.8. What is not certain stands in behaviour-rows.ts.
  */
 import { OffhookError } from '../errors.ts';
+import type { HistoryBy } from './setup.ts';
 
 export const FAMILY_IDS = ['2.5', '3.1', '3.8', '3.8-extended-thinking'] as const;
 export type FamilyId = (typeof FAMILY_IDS)[number];
@@ -21,6 +22,8 @@ export interface Family {
   readonly languageBy: 'speech-config' | 'instruction';
   /** `initial-only`: clientContent is for seeding history before the first turn, and needs historyConfig. */
   readonly clientContent: 'always' | 'initial-only';
+  /** 2.5 is reported to forget contents when speech follows them (openContentsRemembered); 3.1 needs historyConfig for them. */
+  readonly historyBy: HistoryBy;
   /** Which message carries text in mid call. */
   readonly textBy: 'realtime-input' | 'client-content';
   /** `trailing-silence`: audioStreamEnd is ignored, only silence ends an utterance. */
@@ -46,6 +49,7 @@ export const FAMILIES: Readonly<Record<FamilyId, Family>> = {
     thinkingLevels: [],
     languageBy: 'instruction',
     clientContent: 'always',
+    historyBy: 'instruction',
     textBy: 'client-content',
     utteranceEndBy: 'audio-stream-end',
     functionBehaviours: ['blocking', 'non-blocking'],
@@ -60,6 +64,7 @@ export const FAMILIES: Readonly<Record<FamilyId, Family>> = {
     thinkingLevels: EVERY_LEVEL,
     languageBy: 'speech-config',
     clientContent: 'initial-only',
+    historyBy: 'instruction',
     textBy: 'realtime-input',
     utteranceEndBy: 'audio-stream-end',
     functionBehaviours: ['blocking'],
@@ -74,6 +79,7 @@ export const FAMILIES: Readonly<Record<FamilyId, Family>> = {
     thinkingLevels: [],
     languageBy: 'speech-config',
     clientContent: 'always',
+    historyBy: 'contents',
     textBy: 'realtime-input',
     utteranceEndBy: 'trailing-silence',
     functionBehaviours: ['blocking', 'non-blocking'],
@@ -88,6 +94,7 @@ export const FAMILIES: Readonly<Record<FamilyId, Family>> = {
     thinkingLevels: ['low', 'medium', 'high'],
     languageBy: 'speech-config',
     clientContent: 'always',
+    historyBy: 'contents',
     textBy: 'realtime-input',
     utteranceEndBy: 'trailing-silence',
     functionBehaviours: ['blocking', 'non-blocking'],

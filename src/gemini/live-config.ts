@@ -11,24 +11,49 @@ import type {
   StartSensitivity,
 } from '@google/genai';
 import type { Family } from './families.ts';
-import { completeSetup, type LiveSetup, type ToolDeclaration, type VadSetup } from './setup.ts';
+import { historyAsInstruction, historyAsTurns, recentHistory } from './history.ts';
+import type { HeldFields, HistoryTurn } from './live-session.ts';
+import {
+  type CompleteSetup,
+  completeSetup,
+  type LiveSetup,
+  type ToolDeclaration,
+  type VadSetup,
+} from './setup.ts';
 
 export interface LiveConfig {
   /** Never shared: the SDK writes to the object that it is given. */
   readonly config: LiveConnectConfig;
   /** Setup fields that the SDK leaves out (it drops historyConfig, js-genai#1520): put into the first frame by our socket. */
   readonly extraSetup: Readonly<Record<string, unknown>>;
+  /** The first clientContent, due as soon as setup is complete; null: none. */
+  readonly firstContent: FirstContent | null;
+  readonly resumes: boolean;
   /** What was asked for but is not sent, for one log line. */
   readonly dropped: readonly string[];
 }
 
-/** A new config at every call, for the given family. `vertex` opens what only Vertex takes. */
+export interface FirstContent {
+  readonly turns: readonly HistoryTurn[];
+  readonly turnComplete: boolean;
+}
+
+/** The setup with what was only known when its socket was open. */
+export function withHeldFields(setup: LiveSetup, { handle, systemInstruction }: HeldFields): LiveSetup {
+  return { ...setup, systemInstruction, resumption: setup.resumption === null ? null : { handle } };
+}
+
+/**
+ * A new config at every call, for the given family. `vertex` opens what only Vertex takes; `hooked`: the first frame goes
+ * through our socket, so that `extraSetup` reaches the server.
+ */
 export function toLiveConnectConfig(
   setup: LiveSetup,
   family: Family,
-  options: { readonly vertex: boolean } = { vertex: false },
+  options: { readonly vertex: boolean; readonly hooked?: boolean } = { vertex: false },
 ): LiveConfig {
   const full = completeSetup(setup);
+  const resumes = typeof full.resumption?.handle === 'string';
   const dropped: string[] = [];
   const config: LiveConnectConfig = { responseModalities: ['AUDIO' as Modality] };
 
@@ -44,6 +69,14 @@ export function toLiveConnectConfig(
       dropped.push('language (asked for in the instruction instead)');
     }
   }
+  const { told, firstContent, extraSetup } = planHistory(
+    full,
+    resumes,
+    family,
+    options.hooked ?? true,
+    dropped,
+  );
+  if (told !== '') instruction = `${instruction}\n\n${told}`.trimStart();
   if (instruction !== '') config.systemInstruction = instruction;
 
   addThinking(config, full.thinking, family, dropped);
@@ -78,11 +111,33 @@ export function toLiveConnectConfig(
       config.proactivity = { proactiveAudio: true };
     else dropped.push('proactiveAudio');
   }
-  const seeds = full.seedsHistory && family.clientContent === 'initial-only';
+  return { config, extraSetup, firstContent, resumes, dropped };
+}
+
+/** Where the history goes; `told` is for the instruction. */
+function planHistory(
+  setup: CompleteSetup,
+  resumes: boolean,
+  family: Family,
+  hooked: boolean,
+  dropped: string[],
+): { told: string } & Pick<LiveConfig, 'firstContent' | 'extraSetup'> {
+  const nothing = { told: '', firstContent: null, extraSetup: {} };
+  const history = recentHistory(setup.history);
+  if (resumes || history.turns.length === 0) return nothing;
+  const anyTime = family.clientContent === 'always';
+  const wanted = setup.historyBy ?? family.historyBy;
+  if (wanted === 'contents' && !anyTime && !hooked)
+    dropped.push('historyBy contents (told in the instruction instead)');
+  if (wanted === 'instruction' || !(anyTime || hooked)) {
+    return { ...nothing, told: historyAsInstruction(history) };
+  }
   return {
-    config,
-    extraSetup: seeds ? { historyConfig: { initialHistoryInClientContent: true } } : {},
-    dropped,
+    told: '',
+    // Under historyConfig the server takes contents until they are said to be complete, and does not answer them
+    // (reference); without it, completing them would ask for an answer.
+    firstContent: { turns: historyAsTurns(history), turnComplete: !anyTime },
+    extraSetup: anyTime ? {} : { historyConfig: { initialHistoryInClientContent: true } },
   };
 }
 

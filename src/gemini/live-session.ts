@@ -67,6 +67,12 @@ export interface LiveClose {
   readonly class: CloseClass;
 }
 
+/** One thing that was said, for a session that has not heard it. */
+export interface HistoryTurn {
+  readonly role: 'user' | 'model';
+  readonly text: string;
+}
+
 /** One connection. Every method is synchronous, never throws, and answers false when the socket no longer takes it. */
 export interface LiveConnection {
   /** 16 kHz L16 samples, any length. */
@@ -78,12 +84,20 @@ export interface LiveConnection {
   /** Only under manual detection, false otherwise. */
   sendActivity(kind: 'start' | 'end'): boolean;
   sendToolResponses(responses: readonly ToolResponse[]): boolean;
+  /**
+   * Adds to the conversation without asking for an answer; false where the family takes nothing of the kind in mid call.
+   * Whatever it holds, it breaks off an answer that is being given (reference), so it is for quiet moments.
+   */
+  sendContext(turns: readonly HistoryTurn[]): boolean;
   /** Bytes not yet handed to the network. */
   readonly bufferedBytes: number;
   /** What the setup asked for and the model's family does not take, for one log line. Absent: nothing. */
   readonly dropped?: readonly string[];
-  /** Asks to close, and destroys the socket if the peer has not agreed within `graceMs`. */
-  close(graceMs?: number): void;
+  /**
+   * Asks to close, and destroys the socket if the peer has not agreed within `graceMs`. Resolves once the socket is gone;
+   * never rejects.
+   */
+  close(graceMs?: number): Promise<void>;
 }
 
 export interface LiveHandlers {
@@ -93,6 +107,32 @@ export interface LiveHandlers {
   onClose(close: LiveClose): void;
 }
 
+/** Who is served first when not everybody can connect at once: a caller in silence, one who has just rung, one who talks. */
+export type ConnectNeed = 'outage' | 'new-call' | 'rotation';
+
+export interface ConnectOptions {
+  readonly signal: AbortSignal;
+  /** For the whole attempt; the time in `hold` does not count. */
+  readonly deadlineMs: number;
+  /** How long it may wait for its turn among the calls of the process; `deadlineMs` counts from there. Absent: in it. */
+  readonly waitMs?: number;
+  readonly need: ConnectNeed;
+  /**
+   * A resume is refused while the old connection of the session is open, so a rotation opens the new socket first (TCP,
+   * TLS, upgrade) and holds its setup back: `hold` is called once, when the socket is open, and the setup goes out when
+   * its promise resolves, with these fields in place of its own. A rejection ends the attempt, and so does the socket when
+   * it closes meanwhile. Where the socket cannot be held (an SDK that does not ask for ours), it is called before anything
+   * is opened.
+   */
+  readonly hold?: () => Promise<HeldFields>;
+}
+
+export interface HeldFields {
+  /** Not sent where the setup turned resumption off. Null: the session begins anew, with the setup's history. */
+  readonly handle: string | null;
+  readonly systemInstruction: string;
+}
+
 /**
  * Opens a connection and resolves when setup is complete. Rejects with an OffhookError (`ERR_LIVE_CONNECT`, its
  * `closeClass` says why) within `deadlineMs`, whatever the server does; no socket is left behind.
@@ -100,5 +140,5 @@ export interface LiveHandlers {
 export type ConnectLive = (
   setup: LiveSetup,
   handlers: LiveHandlers,
-  options: { readonly signal: AbortSignal; readonly deadlineMs: number },
+  options: ConnectOptions,
 ) => Promise<LiveConnection>;

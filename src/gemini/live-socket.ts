@@ -23,8 +23,8 @@ export interface SdkCallbacks {
 
 export interface LiveSocketOptions {
   readonly handshakeTimeoutMs: number;
-  /** Fields put into the setup message that the SDK would leave out. */
-  readonly extraSetup: Readonly<Record<string, unknown>>;
+  /** The socket is open, and this is the SDK's setup message: `sendSetup` sends what is to go out, now or later. */
+  readonly onSetup: (frame: string) => void;
   /** Every JSON message of the server, in order. Must not throw. */
   readonly onJson: (json: unknown) => void;
   readonly onFault: (kind: 'bad-frame' | 'oversize', detail: string) => void;
@@ -86,14 +86,15 @@ export class LiveSocket {
     });
   }
 
-  /** The SDK's way to send: the first frame is its setup message. */
+  /** The SDK's way to send: the first frame is its setup message, and it sends no other before setup is complete. */
   send(frame: string): void {
-    if (this.#setupSent) {
-      this.#ws?.send(frame);
-      return;
-    }
+    if (this.#setupSent) this.#ws?.send(frame);
+    else this.#options.onSetup(frame);
+  }
+
+  sendSetup(frame: string): void {
     this.#setupSent = true;
-    this.#ws?.send(withFields(frame, this.#options.extraSetup));
+    this.#ws?.send(frame);
     for (const message of this.#early.splice(0)) this.#pass(message);
   }
 
@@ -150,10 +151,4 @@ export class LiveSocket {
     // All that the SDK needs to hear: that setup is complete. Whatever shared the message has been passed on above.
     this.#sdk.onmessage({ data: '{"setupComplete":{}}' });
   }
-}
-
-function withFields(setupFrame: string, fields: Readonly<Record<string, unknown>>): string {
-  if (Object.keys(fields).length === 0) return setupFrame;
-  const message = JSON.parse(setupFrame) as { setup: Record<string, unknown> };
-  return JSON.stringify({ ...message, setup: { ...message.setup, ...fields } });
 }

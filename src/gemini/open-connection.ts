@@ -2,15 +2,17 @@
 import type { Live, LiveConnectParameters, Session } from '@google/genai';
 import type { Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
-import { type CloseMoment, classifyClose, classifyUpgradeStatus, LiveConnectError } from './closes.ts';
+import { classifyClose, classifyUpgradeStatus, LiveConnectError } from './closes.ts';
 import { GeminiConnection, type Wire } from './connection.ts';
+import { PausableDeadline } from './deadline.ts';
 import { parseServerMessage } from './events.ts';
 import type { Family } from './families.ts';
 import { Inbox } from './inbox.ts';
 import type { LiveConfig } from './live-config.ts';
-import type { CloseClass, LiveConnection, LiveHandlers } from './live-session.ts';
+import type { CloseClass, HeldFields, LiveConnection, LiveHandlers } from './live-session.ts';
 import { LiveSocket } from './live-socket.ts';
 import { type HookedSocket, wireOfSession, withSocketFactory } from './sdk-hook.ts';
+import { setupFrame } from './setup-frame.ts';
 
 /** Metric label of what went wrong without ending the call; details never hold audio, text of the call or keys. */
 export type LiveFault =
@@ -28,9 +30,10 @@ export interface OpenRequest {
   readonly hooked: boolean;
   readonly model: string;
   readonly family: Family;
-  readonly plan: LiveConfig;
+  /** Made anew once it is known what the held setup is to say; null before that, or where nothing is held. */
+  readonly plan: (held: HeldFields | null) => LiveConfig;
+  readonly hold: (() => Promise<HeldFields>) | null;
   readonly vadMode: 'auto' | 'manual';
-  readonly resuming: boolean;
   readonly handlers: LiveHandlers;
   readonly signal: AbortSignal;
   readonly deadlineMs: number;
@@ -45,9 +48,11 @@ const CREDENTIALS = /credential|invalid_grant|unauthenticated/i;
 const HANDLER_THREW = 'a handler of the gateway threw';
 
 export function openConnection(request: OpenRequest): Promise<LiveConnection> {
-  const { clock, handlers, model, plan, redact, signal } = request;
-  const moment: CloseMoment = { beforeSetup: true, resuming: request.resuming };
+  const { clock, handlers, hold, model, redact, signal } = request;
   return new Promise((resolve, reject) => {
+    let plan = request.plan(null);
+    /** A handle is on its way to the server. */
+    let resuming = false;
     let settled = false;
     let lastError = '';
     let wire: Wire | null = null;
@@ -74,7 +79,7 @@ export function openConnection(request: OpenRequest): Promise<LiveConnection> {
     const inbox = new Inbox(handlers, (caught, from) => {
       request.onFault('handler-threw', redact(messageOf(caught)));
       if (from === 'close') return;
-      connection?.close(0);
+      void connection?.close(0);
       try {
         handlers.onClose({ code: 1011, reason: HANDLER_THREW, class: 'aborted' });
       } catch {
@@ -85,14 +90,18 @@ export function openConnection(request: OpenRequest): Promise<LiveConnection> {
     const closed = (code: number, rawReason: string) => {
       const reason = redact(rawReason || lastError);
       connection?.socketClosed();
-      fail(classifyClose(code, reason, moment), `found a close with ${code} "${reason}"`, {
-        closeCode: code,
-      });
+      fail(
+        classifyClose(code, reason, { beforeSetup: true, resuming }),
+        `found a close with ${code} "${reason}"`,
+        {
+          closeCode: code,
+        },
+      );
       if (connection !== null) inbox.closed({ code, reason, class: classifyClose(code, reason) });
     };
 
     const onAbort = () => fail('normal', 'found that the call no longer wants it');
-    const deadline = clock.setTimer(request.deadlineMs, () =>
+    const deadline = new PausableDeadline(clock, request.deadlineMs, () =>
       fail('network', `found no answer within ${Math.round(request.deadlineMs)} ms`),
     );
     signal.addEventListener('abort', onAbort);
@@ -101,12 +110,31 @@ export function openConnection(request: OpenRequest): Promise<LiveConnection> {
       return;
     }
 
+    /** Waits until the call lets its setup go, while the deadline stands still. */
+    const ask = (held: () => Promise<HeldFields>, then: () => void) => {
+      deadline.pause();
+      (async () => held())()
+        .then((fields) => {
+          if (settled) return;
+          plan = request.plan(fields);
+          deadline.resume();
+          then();
+        })
+        .catch((caught: unknown) => fail('normal', `found its held setup given up ("${messageOf(caught)}")`));
+    };
     const createSocket: HookedSocket = (url, headers, sdk) => {
       // Vertex fetches a token first; the attempt may be over by then.
       if (settled) throw new Error('the attempt is over');
       const socket = new LiveSocket(url, headers, sdk, {
         handshakeTimeoutMs: Math.max(1, Math.ceil(request.deadlineMs)),
-        extraSetup: plan.extraSetup,
+        onSetup: (frame) => {
+          const send = () => {
+            resuming = plan.resumes;
+            socket.sendSetup(setupFrame(frame, plan, hold !== null));
+          };
+          if (hold === null) send();
+          else ask(hold, send);
+        },
         onJson: receive,
         onFault: request.onFault,
         onRefused: (httpStatus) =>
@@ -132,26 +160,37 @@ export function openConnection(request: OpenRequest): Promise<LiveConnection> {
         onFault: (kind, detail) => request.onFault(kind, redact(detail)),
         onClosing: () => inbox.stop(),
       });
+      if (plan.firstContent !== null) {
+        connection.sendContent(plan.firstContent.turns, plan.firstContent.turnComplete);
+      }
       resolve(connection);
       // Only when all that waits for this promise has run does the call hold its connection.
       setImmediate(() => inbox.release());
     };
 
-    const parameters: LiveConnectParameters = {
-      model,
-      config: plan.config,
-      callbacks: {
-        onmessage: receive,
-        onerror: (event) => {
-          lastError = event.message;
+    const connect = (live: Live) => {
+      const parameters: LiveConnectParameters = {
+        model,
+        config: plan.config,
+        callbacks: {
+          onmessage: receive,
+          onerror: (event) => {
+            lastError = event.message;
+          },
+          onclose: (event) => closed(event.code, event.reason),
         },
-        onclose: (event) => closed(event.code, event.reason),
-      },
+      };
+      live.connect(parameters).then(opened, (caught: unknown) => {
+        const text = lastError || messageOf(caught);
+        fail(CREDENTIALS.test(text) ? 'auth' : 'network', `found the error "${text}"`);
+      });
     };
-    const live = request.hooked ? withSocketFactory(request.live, createSocket) : request.live;
-    live.connect(parameters).then(opened, (caught: unknown) => {
-      const text = lastError || messageOf(caught);
-      fail(CREDENTIALS.test(text) ? 'auth' : 'network', `found the error "${text}"`);
-    });
+    const connectUnhooked = () => {
+      resuming = plan.resumes;
+      connect(request.live);
+    };
+    if (request.hooked) connect(withSocketFactory(request.live, createSocket));
+    else if (hold === null) connectUnhooked();
+    else ask(hold, connectUnhooked);
   });
 }

@@ -91,7 +91,7 @@ class Probe {
       if (caught instanceof OutOfTime) return 'the time for the probe was over';
       return messageOf(caught);
     } finally {
-      for (const connection of this.#open) connection.close();
+      await Promise.all([...this.#open].map((connection) => connection.close()));
     }
   }
 
@@ -240,7 +240,7 @@ class Probe {
       code === null ? 'ignored' : code === 1007 ? 'close-1007' : null,
       code === null ? 'the connection stayed' : `closed with ${code}`,
     );
-    connection.close();
+    await connection.close();
     await this.#earlierHandle([...new Set(handles)]);
   }
 
@@ -281,7 +281,7 @@ class Probe {
     }
     then(connection);
     const answered = await watch.until(() => watch.find('audio') >= 0, this.#patienceMs);
-    connection.close();
+    await connection.close();
     return answered;
   }
 
@@ -289,7 +289,7 @@ class Probe {
   async #tryResume(handle: string): Promise<LiveConnectError | null> {
     try {
       const { connection } = await this.#talk(handle);
-      connection.close();
+      await connection.close();
       return null;
     } catch (caught) {
       if (caught instanceof LiveConnectError && caught.closeCode !== null) return caught;
@@ -304,6 +304,7 @@ class Probe {
     const connection = await this.#connect(setup, watch, {
       signal: this.#options.signal ?? new AbortController().signal,
       deadlineMs: Math.min(CONNECT_MS, this.#leftMs),
+      need: 'new-call',
     });
     this.#open.add(connection);
     return { watch, connection };

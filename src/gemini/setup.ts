@@ -1,5 +1,6 @@
 /** What a bot wants of a session, with the defaults for a telephone; live-config.ts turns it into the SDK's config. */
 import type { FunctionBehaviour, ThinkingLevel } from './families.ts';
+import type { HistoryTurn } from './live-session.ts';
 
 export interface ToolDeclaration {
   /** Begins with a letter or underscore; letters, digits, `_ . : -`, at most 128. */
@@ -24,6 +25,9 @@ export interface VadSetup {
   readonly interruptions: boolean;
 }
 
+/** As turns of its own, before anything else is said, or told in words in the system instruction. */
+export type HistoryBy = 'contents' | 'instruction';
+
 /** An absent field takes its value from PHONE_DEFAULTS; null turns a feature off. */
 export interface LiveSetup {
   readonly model: string;
@@ -43,8 +47,10 @@ export interface LiveSetup {
   readonly compression?: { readonly triggerTokens: number; readonly targetTokens: number } | null;
   readonly affectiveDialog?: boolean;
   readonly proactiveAudio?: boolean;
-  /** The first messages will be clientContent with earlier turns, before any audio. */
-  readonly seedsHistory?: boolean;
+  /** What was said before, for a session that begins in the middle of a call; a resumed one knows it. Empty: nothing was. */
+  readonly history?: readonly HistoryTurn[];
+  /** How the history gets there; absent: as the family takes it best (Family.historyBy). */
+  readonly historyBy?: HistoryBy;
 }
 
 /**
@@ -74,10 +80,15 @@ export const PHONE_DEFAULTS = {
   compression: { triggerTokens: 32_000, targetTokens: 16_000 },
   affectiveDialog: false,
   proactiveAudio: false,
-  seedsHistory: false,
-} as const satisfies Required<Omit<LiveSetup, 'model' | 'systemInstruction' | 'voice' | 'language'>>;
+  history: [],
+} as const satisfies Required<Omit<LiveSetup, Particular>>;
+
+/** What has no default: the bot's own, and what the family decides. */
+type Particular = 'model' | 'systemInstruction' | 'voice' | 'language' | 'historyBy';
+export type CompleteSetup = Required<Omit<LiveSetup, 'historyBy'>> &
+  Pick<LiveSetup, 'historyBy'> & { readonly vad: Required<VadSetup> };
 
 /** The setup with every default filled in. An absent detail of `vad` takes the phone's value too. */
-export function completeSetup(setup: LiveSetup): Required<LiveSetup> & { readonly vad: Required<VadSetup> } {
+export function completeSetup(setup: LiveSetup): CompleteSetup {
   return { ...PHONE_DEFAULTS, ...setup, vad: { ...PHONE_DEFAULTS.vad, ...setup.vad } };
 }

@@ -35,6 +35,9 @@ describe('the table of behaviours', () => {
       const behaviours = behavioursFor(id);
       expect(behaviours.audioStreamEndEndsTurn).toBe(FAMILIES[id].utteranceEndBy === 'audio-stream-end');
       expect(behaviours.clientContentInMidCall === 'accepted').toBe(FAMILIES[id].clientContent === 'always');
+      if (FAMILIES[id].historyBy === 'contents') {
+        expect([behaviours.openContentsRemembered, FAMILIES[id].clientContent]).toEqual([true, 'always']);
+      }
     }
   });
 

@@ -57,7 +57,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  for (const connection of open) connection.close(0);
+  for (const connection of open) void connection.close(0);
   while (timers > 0) await new Promise((resolve) => setImmediate(resolve));
   await server?.close();
   server = null;
@@ -95,7 +95,11 @@ async function connect(attempt: Attempt = {}): Promise<LiveConnection> {
   const connection = await connectLive(
     { ...SETUP, ...attempt.setup },
     attempt.handlers ?? new RecordingHandlers(),
-    { signal: attempt.signal ?? new AbortController().signal, deadlineMs: attempt.deadlineMs ?? 5_000 },
+    {
+      signal: attempt.signal ?? new AbortController().signal,
+      deadlineMs: attempt.deadlineMs ?? 5_000,
+      need: 'new-call',
+    },
   );
   open.push(connection);
   return connection;
@@ -171,7 +175,7 @@ describe('a connection that comes about', () => {
             handlers.onClose(close);
           },
         },
-        { signal: new AbortController().signal, deadlineMs: 5_000 },
+        { signal: new AbortController().signal, deadlineMs: 5_000, need: 'new-call' },
       );
     open.push(await (async () => await wrapped())());
     order.push('connected');
@@ -523,7 +527,7 @@ describe('the end of a connection', () => {
       expect(connection.sendAudio(new Int16Array(320))).toBe(false);
       expect(connection.sendText('x')).toBe(false);
       expect(connection.sendToolResponses([{ id: 'f1', name: 'look', response: {} }])).toBe(false);
-      connection.close();
+      await connection.close();
       expect(handlers.closes).toHaveLength(1);
     },
   );
@@ -549,10 +553,12 @@ describe('the end of a connection', () => {
     const connection = await connect({ handlers });
     talk();
     // Longer than this test may take: the timer must go with the socket.
-    connection.close(60_000);
-    connection.close();
+    const closed = connection.close(60_000);
+    expect(connection.close()).toBe(closed);
     expect(connection.sendAudio(new Int16Array(320))).toBe(false);
     expect((await server!.peers[0]!.closed).code).toBe(1000);
+    await closed;
+    expect(timers).toBe(0);
     await nothingLeft();
     expect(handlers.events).toEqual([]);
     expect(handlers.closes).toEqual([]);
@@ -564,21 +570,26 @@ describe('the end of a connection', () => {
       // Reads nothing any more, so it never sees the close frame.
       peer.ws.pause();
     });
-    let fire: (() => void) | null = null;
+    const fire: (() => void)[] = [];
     const connection = await connect({
       connector: {
         clock: {
           ...systemClock,
           setTimer: (delayMs, onFire) => {
-            if (delayMs === 1234) fire = onFire;
+            if (delayMs === 1234) fire.push(onFire);
             return { cancel: () => {} };
           },
         },
       },
     });
-    connection.close(1234);
+    let told = false;
+    const closed = connection.close(1234).then(() => {
+      told = true;
+    });
     expect(await server!.connectionCount()).toBe(1);
-    fire!();
+    expect(told).toBe(false);
+    fire[0]!();
+    await closed;
     const [peer] = server!.peers;
     peer!.ws.resume();
     await nothingLeft();

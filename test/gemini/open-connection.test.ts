@@ -22,9 +22,9 @@ async function openUnhooked(script: (peer: Peer) => unknown, handlers: Recording
     hooked: false,
     model: 'gemini-3.8-live',
     family: FAMILIES['3.8'],
-    plan: { config: {}, extraSetup: {}, dropped: [] },
+    plan: () => ({ config: {}, extraSetup: {}, firstContent: null, resumes: false, dropped: [] }),
+    hold: null,
     vadMode: 'auto',
-    resuming: false,
     handlers,
     signal: new AbortController().signal,
     deadlineMs: 5_000,
@@ -58,8 +58,9 @@ test('without the hook: an early close rejects, and our own close is silent', as
   ).rejects.toMatchObject({ closeClass: 'auth' });
   await server.close();
   const connection = await openUnhooked((peer) => peer.completeSetup(), handlers);
-  connection.close();
+  const closed = connection.close();
   expect(connection.sendText('late')).toBe(false);
   await server.peers[0]!.closed;
+  await closed;
   expect(handlers.closes).toEqual([]);
 });
