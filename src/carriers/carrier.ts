@@ -32,13 +32,21 @@ export interface CarrierCapabilities {
   readonly maxLeadMs: number;
   /** What becomes of pending marks when the buffer is cleared. */
   readonly marksAtClear: 'echoed' | 'reported' | 'dropped';
+  /** The carrier answers a clear with an event of its own (`cleared`). */
+  readonly acknowledgesClear: boolean;
+  /** The carrier plays nothing before it holds so much: the first word of a turn is heard that much later. 0: none. */
+  readonly startBufferMs: number;
   readonly supportsMarks: boolean;
   readonly supportsClear: boolean;
   readonly dtmfOut: 'media' | 'api' | 'none';
   readonly hangup: 'api' | 'media' | 'close';
   readonly transfer: 'api' | 'continuation' | 'none';
+  /** The carrier says what became of a transfer, and gives the caller back when nobody answered (`stream-continuation`). */
+  readonly transferReports: boolean;
   /** True when closing our socket ends the call without further ado. */
   readonly closeEndsCall: boolean;
+  /** The call goes on, and is billed, when its stream has ended, by whomever: only the API ends it. */
+  readonly outlivesStream: boolean;
   /** True when the carrier sends media all the time, so that a pause in it means trouble. */
   readonly sendsContinuously: boolean;
 }
@@ -65,11 +73,18 @@ export interface IncomingCall {
   readonly from: string;
   readonly to: string;
   readonly direction: 'inbound' | 'outbound';
+  /** Of a call that we placed: the `ref` of its DialRequest, where the carrier gives it back. */
+  readonly dialRef?: string;
 }
 
 export type WebhookEvent =
   | { readonly type: 'call-incoming'; readonly call: IncomingCall }
-  | { readonly type: 'call-answered'; readonly callId: string }
+  /** `by`: what the carrier's own detection of answering machines says, of a call that we placed. */
+  | {
+      readonly type: 'call-answered';
+      readonly callId: string;
+      readonly by?: 'person' | 'machine' | 'unknown';
+    }
   | { readonly type: 'call-ended'; readonly callId: string; readonly status: string }
   | { readonly type: 'stream-started' | 'stream-stopped'; readonly callId: string }
   | { readonly type: 'stream-failed'; readonly callId: string; readonly detail: string }
@@ -112,6 +127,13 @@ export interface UpgradePort {
   /** The carrier's own signature or credentials on the handshake; the path token is checked by the gateway. */
   authorize(request: RawRequest): Verification;
   readonly refusedStatus: 401 | 403;
+  /** WebSocket subprotocols that the carrier may ask for, the preferred one first; empty: none. */
+  readonly subprotocols: readonly string[];
+  /**
+   * Of a carrier without a webhook: the call's particulars as the authorized handshake has them, or null where it has
+   * none that can be used. Such a stream comes to `/<carrier>/media`, without a token.
+   */
+  readonly incoming?: (request: RawRequest) => IncomingCall | null;
 }
 
 export interface StreamStart {
@@ -169,17 +191,40 @@ export interface MediaPort {
 
 export type ControlResult = 'done' | 'already-ended' | 'unsupported' | 'retryable' | 'failed';
 
+/** A call that we place. The carrier then asks its `voice` address (or opens the stream) as if the call came in. */
+export interface DialRequest {
+  /** Ours, at most 64 characters of `[A-Za-z0-9_-]`. Given back as IncomingCall.dialRef where the carrier can. */
+  readonly ref: string;
+  /** E.164. */
+  readonly from: string;
+  readonly to: string;
+  readonly ringSeconds: number;
+  /** Ask the carrier to tell people from answering machines. */
+  readonly detectMachine: boolean;
+}
+
+export type DialResult =
+  | { readonly ok: true; readonly callId: string }
+  | {
+      readonly ok: false;
+      readonly result: Exclude<ControlResult, 'done' | 'already-ended'>;
+      readonly detail: string;
+    };
+
 /** The carrier's API. Every call has a deadline of its own and never rejects. */
 export interface ControlPort {
   hangup(callId: string): Promise<ControlResult>;
   transfer(callId: string, target: string, callerId: string | null): Promise<ControlResult>;
   sendDtmf(callId: string, digits: string): Promise<ControlResult>;
+  /** Absent where the carrier cannot place calls, or its API is not configured. Never places a call twice. */
+  readonly dial?: (request: DialRequest) => Promise<DialResult>;
 }
 
 export interface CarrierAdapter {
   readonly id: CarrierId;
   readonly capabilities: CarrierCapabilities;
-  readonly webhook: WebhookPort;
+  /** Null where the carrier has none: it announces a call by opening its stream (UpgradePort.incoming). */
+  readonly webhook: WebhookPort | null;
   readonly upgrade: UpgradePort;
   readonly control: ControlPort;
   /** Key material for the stream tokens: the same on every machine that has the carrier's credentials. */

@@ -1,5 +1,7 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { buildCarriers } from '../../src/carriers/registry.ts';
+import { CARRIER_IDS } from '../../src/carriers/carrier.ts';
+import { buildCarriers, detectsMachines } from '../../src/carriers/registry.ts';
 
 const publicUrl = 'https://gw.example.com';
 const twilio = { accountSid: 'AC1', authTokens: ['a', 'b'], verifyStream: 'required' } as const;
@@ -9,6 +11,34 @@ describe('the carriers', () => {
     expect([...buildCarriers({ publicUrl }).keys()]).toEqual([]);
     const carriers = buildCarriers({ publicUrl, twilio });
     expect([...carriers].map(([id, adapter]) => [id, adapter.id])).toEqual([['twilio', 'twilio']]);
+  });
+
+  test('are all seven, each under its own name', () => {
+    const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+    const privateKey = key.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const audio = { encoding: 'pcmu', sampleRate: 8000 } as const;
+    const carriers = buildCarriers({
+      publicUrl,
+      twilio,
+      telnyx: { apiKeys: ['k'], publicKeys: [], audio, l16Order: 'little' },
+      plivo: { authId: 'MA1', authTokens: ['t'] },
+      vonage: {
+        applicationId: 'a',
+        privateKeys: [privateKey],
+        signatureSecrets: ['s'],
+        sampleRate: 16000,
+        verifyStream: 'required',
+      },
+      signalwire: { space: 'e', projectId: 'p', apiTokens: ['t'], signingKeys: ['s'], audio },
+      jambonz: { accountSid: 'a', webhookSecrets: ['s'], apiKeys: ['k'], apiBaseUrl: null },
+      asterisk: { username: 'u', passwords: ['p'], ari: null },
+    });
+    expect([...carriers.keys()].sort()).toEqual([...CARRIER_IDS].sort());
+    for (const [id, adapter] of carriers) expect(adapter.id).toBe(id);
+  });
+
+  test('tell people from machines, but for Asterisk', () => {
+    expect(CARRIER_IDS.filter((id) => !detectsMachines(id))).toEqual(['asterisk']);
   });
 
   test('give their credentials as secrets of the stream tokens', () => {

@@ -46,7 +46,7 @@ describe('docker-compose.yml: settings', () => {
       ok: true,
       config: {
         mode: 'lab',
-        twilio: null,
+        carriers: {},
         network: { host: '0.0.0.0', port: 8080, adminHost: '0.0.0.0', adminPort: 8081, adminToken: 'auto' },
         data: { dataDir: '/data', botsDir: '/app/bots' },
         limits: { drainSeconds: Number(SETTINGS.DRAIN_SECONDS.default) },

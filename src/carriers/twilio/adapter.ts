@@ -11,16 +11,20 @@ const CAPABILITIES: CarrierCapabilities = {
   // Messages of 400 to 600 bytes are reported to sound smoother than single frames.
   packetMs: 60,
   leadMs: 400,
-  maxLeadMs: 1000,
+  maxLeadMs: 800,
   marksAtClear: 'echoed',
+  acknowledgesClear: false,
+  startBufferMs: 0,
   supportsMarks: true,
   supportsClear: true,
   dtmfOut: 'api',
   hangup: 'api',
   // Closing the stream makes Twilio ask what comes next: a transfer that needs no API, and no second try.
   transfer: 'continuation',
+  transferReports: true,
   // For the same reason a closed stream ends nothing until `/twilio/after` has said so.
   closeEndsCall: false,
+  outlivesStream: false,
   sendsContinuously: true,
 };
 

@@ -11,6 +11,7 @@ export function createTwilioUpgrade(settings: TwilioSettings, publicUrl: string)
   const origins = originForms(origin, origin.protocol === 'wss:' ? '443' : '80');
   return {
     refusedStatus: 403,
+    subprotocols: [],
     authorize({ target, headers }) {
       if (!target.startsWith('/')) return { ok: false, reason: 'malformed' };
       const otherSlash = target.endsWith('/') ? target.slice(0, -1) : `${target}/`;

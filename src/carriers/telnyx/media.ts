@@ -1,0 +1,240 @@
+import { z } from 'zod';
+import type { MediaCommand, MediaEvent, MediaFormat, MediaPort } from '../carrier.ts';
+import {
+  CLOSE_PROTOCOL,
+  CLOSE_UNSUPPORTED,
+  fault,
+  fieldOf,
+  isObject,
+  type Message,
+  nameForPeople,
+  parseObject,
+  textParameters,
+  unusable,
+  WholeNumber,
+  wholeNumber,
+} from '../json-messages.ts';
+import { MediaReader } from '../media-reader.ts';
+import { createMarkJudge, type MarkJudge } from '../twilio/marks.ts';
+import { DigitOrder } from './digit-order.ts';
+import { Outbound } from './outbound.ts';
+import { ReorderWindow } from './reorder.ts';
+import type { TelnyxSettings } from './settings.ts';
+
+/**
+ * Telnyx media streaming: JSON in text frames, RTP payloads as base64 both ways. Source: Telnyx, "Media streaming over
+ * WebSockets" (also fixtures/carriers/telnyx). The two directions may have different encodings: what we send we said
+ * ourselves, what we are sent `start` says, and a leg in A-law is A-law whatever was asked for.
+ */
+const MAX_MARK_CHARACTERS = 256;
+const NAMES = { stream: 'stream_id', sequence: 'sequence_number' };
+const PLAIN_ID = /^[A-Za-z0-9_:.+-]{1,128}$/;
+
+const Start = z.object({
+  call_control_id: z.string().max(256).nullish(),
+  from: z.string().max(256).nullish(),
+  to: z.string().max(256).nullish(),
+  custom_parameters: z.unknown().optional(),
+  media_format: z.object({
+    encoding: z.string(),
+    sample_rate: WholeNumber,
+    channels: WholeNumber.default(1),
+  }),
+});
+const StreamId = z.string().min(1).max(128);
+
+export function createTelnyxMediaPort(settings: Pick<TelnyxSettings, 'audio' | 'l16Order'>): MediaPort {
+  return new TelnyxMediaPort(settings);
+}
+
+class TelnyxMediaPort implements MediaPort {
+  readonly #send: MediaFormat;
+  readonly #swapped: boolean;
+  readonly #marks: MarkJudge = createMarkJudge();
+  readonly #order = new ReorderWindow();
+  readonly #digits = new DigitOrder();
+  readonly #outbound: Outbound;
+  #receive: MediaFormat | null = null;
+  #streamId: string | null = null;
+  #reader: MediaReader | null = null;
+  #stopped = false;
+
+  constructor({ audio, l16Order }: Pick<TelnyxSettings, 'audio' | 'l16Order'>) {
+    this.#send = audio;
+    this.#swapped = l16Order === 'big';
+    this.#outbound = new Outbound(audio, this.#swapped);
+  }
+
+  decode(data: Buffer, isBinary: boolean): readonly MediaEvent[] {
+    if (isBinary) return fault('unexpected-binary', `a binary message of ${data.length} bytes`);
+    const reader = this.#reader;
+    if (reader !== null && !this.#stopped && reader.read(data)) {
+      return this.#heard(reader.payload, reader.chunk, reader.timestamp, reader.sequence);
+    }
+    const message = parseObject(data);
+    if (message === null) return fault('bad-json', `a message of ${data.length} bytes is no JSON object`);
+    const event = message['event'];
+    if (event === 'connected') return [];
+    if (event === 'start') return this.#decodeStart(message);
+    const decode = typeof event === 'string' ? this.#decoders.get(event) : undefined;
+    if (decode === undefined) return fault('unknown-event', nameForPeople(event));
+    if (this.#streamId === null) return fault('before-start', `"${event}" before "start"`);
+    if (this.#stopped) return fault('out-of-order', `"${event}" after "stop"`);
+    const streamId = message['stream_id'];
+    if (streamId !== undefined && streamId !== this.#streamId) {
+      return fault('wrong-stream', `"${event}" of another stream`);
+    }
+    return decode(message, wholeNumber(message['sequence_number']));
+  }
+
+  encode(command: MediaCommand): readonly string[] {
+    if (this.#streamId === null || this.#stopped) return [];
+    switch (command.type) {
+      case 'audio':
+        return this.#outbound.audio(command.payload);
+      case 'end-of-turn':
+        return this.#outbound.endOfTurn();
+      case 'mark':
+        this.#marks.sent(command.name);
+        return [`{"event":"mark","mark":{"name":${JSON.stringify(command.name)}}}`];
+      case 'clear':
+        this.#outbound.clear();
+        this.#marks.cleared();
+        return ['{"event":"clear"}'];
+      // The stream has no message for them: tones and hanging up go through the API.
+      case 'dtmf':
+      case 'hangup':
+        return [];
+    }
+  }
+
+  readonly #decoders: ReadonlyMap<
+    string,
+    (message: Message, sequence: number | null) => readonly MediaEvent[]
+  > = new Map([
+    ['media', (message: Message, sequence: number | null) => this.#decodeMedia(message, sequence)],
+    ['dtmf', (message: Message, sequence: number | null) => this.#decodeDtmf(message, sequence)],
+    ['mark', (message: Message, sequence: number | null) => this.#decodeMark(message, sequence)],
+    ['error', (message: Message) => decodeError(message)],
+    ['stop', () => this.#decodeStop()],
+  ]);
+
+  #decodeStart(message: Message): readonly MediaEvent[] {
+    if (this.#streamId !== null) return fault('second-start', 'another "start" on a started stream');
+    const streamId = StreamId.safeParse(message['stream_id']);
+    const parsed = Start.safeParse(message['start']);
+    if (!streamId.success || !parsed.success) {
+      const issues = parsed.success ? [] : parsed.error.issues;
+      const fields = new Set(issues.map((issue) => issue.path.join('.') || 'start'));
+      if (!streamId.success) fields.add('stream_id');
+      return unusable(CLOSE_PROTOCOL, `reading "start": found no usable ${[...fields].join(', ')}`);
+    }
+    const { media_format, call_control_id, from, to } = parsed.data;
+    const receive = formatOf(media_format);
+    if (receive === null) {
+      const { encoding, sample_rate, channels } = media_format;
+      const found = `${nameForPeople(encoding)} at ${sample_rate} Hz with ${channels} channels`;
+      return unusable(
+        CLOSE_UNSUPPORTED,
+        `starting a stream: found ${found}, wanted PCMU or PCMA at 8000 Hz, or L16 at 8000, 16000 or 24000 Hz, with 1`,
+      );
+    }
+    this.#streamId = streamId.data;
+    this.#receive = receive;
+    if (PLAIN_ID.test(streamId.data)) this.#reader = new MediaReader(NAMES, streamId.data);
+    this.#digits.saw(wholeNumber(message['sequence_number']), false);
+    const parameters = {
+      ...parametersOf(parsed.data.custom_parameters),
+      ...(typeof from === 'string' ? { from } : {}),
+      ...(typeof to === 'string' ? { to } : {}),
+    };
+    const start = { callId: call_control_id ?? null, streamId: streamId.data, parameters };
+    return [{ type: 'started', start: { ...start, receive, send: this.#send } }];
+  }
+
+  /** Checked by hand rather than by a schema: this is the message that comes fifty times a second. */
+  #decodeMedia(message: Message, sequence: number | null): readonly MediaEvent[] {
+    const media = message['media'];
+    if (!isObject(media)) return fault('bad-payload', '"media" without a body');
+    const { payload, track } = media;
+    // Should somebody ask Telnyx for both tracks, ours must not come back as the caller's voice.
+    if (typeof track === 'string' && track.startsWith('outbound')) {
+      return fault('unknown-event', '"media" of the outbound track');
+    }
+    if (typeof payload !== 'string') return fault('bad-payload', '"media" without a payload');
+    // Lenient: white space, missing padding and the URL alphabet all decode to what was meant.
+    const bytes = Buffer.from(payload, 'base64');
+    if (bytes.length === 0 && payload !== '') return fault('bad-payload', 'a payload that is no base64');
+    return this.#heard(bytes, wholeNumber(media['chunk']), wholeNumber(media['timestamp']), sequence);
+  }
+
+  #heard(
+    payload: Buffer,
+    chunk: number | null,
+    mediaTimeMs: number | null,
+    sequence: number | null,
+  ): readonly MediaEvent[] {
+    if (payload.length === 0) return this.#digits.saw(sequence, false);
+    if (this.#receive?.encoding === 'l16') {
+      if (payload.length % 2 !== 0) return fault('bad-payload', 'half a sample of L16');
+      if (this.#swapped) payload.swap16();
+    }
+    const audio = this.#order.put(chunk, { type: 'audio', payload, mediaTimeMs });
+    const keys = this.#digits.saw(sequence, true);
+    return keys.length === 0 ? audio : [...audio, ...keys];
+  }
+
+  #decodeDtmf(message: Message, sequence: number | null): readonly MediaEvent[] {
+    const digit = fieldOf(message, 'dtmf', 'digit');
+    if (typeof digit !== 'string' || !/^[0-9*#A-Da-d]$/.test(digit)) {
+      return fault('bad-payload', '"dtmf" without one digit');
+    }
+    return this.#digits.put(sequence, { type: 'dtmf', digit: digit.toUpperCase() });
+  }
+
+  #decodeMark(message: Message, sequence: number | null): readonly MediaEvent[] {
+    const name = fieldOf(message, 'mark', 'name');
+    if (typeof name !== 'string' || name === '' || name.length > MAX_MARK_CHARACTERS) {
+      return fault('bad-payload', 'a mark without a usable name');
+    }
+    const keys = this.#digits.saw(sequence, false);
+    return [...keys, { type: 'mark', name, outcome: this.#marks.echoed(name) }];
+  }
+
+  #decodeStop(): readonly MediaEvent[] {
+    this.#stopped = true;
+    return [...this.#order.flush(), ...this.#digits.flush(), { type: 'stopped' }];
+  }
+}
+
+/** Telnyx's codes: 100002 unknown, 100003 malformed frame, 100004 invalid media, 100005 rate limit. */
+function decodeError(message: Message): readonly MediaEvent[] {
+  const code = wholeNumber(fieldOf(message, 'payload', 'code'));
+  return fault('carrier-warning', code === null ? 'an error without a code' : `error code ${code}`);
+}
+
+function formatOf(format: {
+  readonly encoding: string;
+  readonly sample_rate: number;
+  readonly channels: number;
+}): MediaFormat | null {
+  const { encoding, sample_rate: sampleRate, channels } = format;
+  if (channels !== 1) return null;
+  if (encoding === 'PCMU' && sampleRate === 8000) return { encoding: 'pcmu', sampleRate };
+  if (encoding === 'PCMA' && sampleRate === 8000) return { encoding: 'pcma', sampleRate };
+  if (encoding === 'L16' && (sampleRate === 8000 || sampleRate === 16000 || sampleRate === 24000)) {
+    return { encoding: 'l16', sampleRate };
+  }
+  return null;
+}
+
+/** An object by name, or a list of names and values: both are on record. */
+function parametersOf(custom: unknown): Record<string, string> {
+  if (isObject(custom)) return textParameters(custom);
+  if (!Array.isArray(custom)) return {};
+  const pairs = custom
+    .filter(isObject)
+    .filter(({ name }) => typeof name === 'string')
+    .map(({ name, value }) => [name as string, value] as const);
+  return textParameters(Object.fromEntries(pairs));
+}
