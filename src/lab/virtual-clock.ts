@@ -6,6 +6,8 @@ interface Pending {
   /** Timers of the same instant fire in the order in which they were set, as Node's do. */
   readonly order: number;
   readonly onFire: () => void;
+  /** It has fired, or was cancelled: then it stays in the heap until it comes up. */
+  done: boolean;
 }
 
 const before = (a: Pending, b: Pending): boolean =>
@@ -18,8 +20,9 @@ export class VirtualClock implements Clock {
   #nowMs: number;
   readonly #epochOffsetMs: number;
   #order = 0;
-  /** Sorted, the next one last, so that taking it costs nothing. */
-  readonly #pending: Pending[] = [];
+  /** A binary heap, the next one first: thousands of timers may wait. */
+  readonly #heap: Pending[] = [];
+  #waiting = 0;
 
   constructor(options: { startMs?: number; epochMs?: number } = {}) {
     this.#nowMs = options.startMs ?? 0;
@@ -35,31 +38,31 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(delayMs: number, onFire: () => void): Timer {
-    const timer: Pending = { dueMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, onFire };
-    let low = 0;
-    let high = this.#pending.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (before(timer, this.#pending[middle]!)) low = middle + 1;
-      else high = middle;
-    }
-    this.#pending.splice(low, 0, timer);
+    const timer: Pending = {
+      dueMs: this.#nowMs + Math.max(0, delayMs),
+      order: this.#order++,
+      onFire,
+      done: false,
+    };
+    this.#waiting += 1;
+    this.#rise(timer);
     return {
       cancel: () => {
-        const index = this.#pending.indexOf(timer);
-        if (index >= 0) this.#pending.splice(index, 1);
+        if (timer.done) return;
+        timer.done = true;
+        this.#waiting -= 1;
       },
     };
   }
 
   /** How many timers wait: zero after a clean teardown. */
   get pendingTimers(): number {
-    return this.#pending.length;
+    return this.#waiting;
   }
 
   /** When the next timer fires, or null when none waits. */
   get nextDueMs(): number | null {
-    return this.#pending.at(-1)?.dueMs ?? null;
+    return this.#next()?.dueMs ?? null;
   }
 
   /** Lets `ms` pass; fires what falls due on the way, each timer at its own instant. */
@@ -83,11 +86,49 @@ export class VirtualClock implements Clock {
   }
 
   #fireNext(untilMs: number): boolean {
-    const next = this.#pending.at(-1);
+    const next = this.#next();
     if (next === undefined || next.dueMs > untilMs) return false;
-    this.#pending.pop();
+    this.#takeFirst();
+    next.done = true;
+    this.#waiting -= 1;
     this.#nowMs = Math.max(this.#nowMs, next.dueMs);
     next.onFire();
     return true;
+  }
+
+  #next(): Pending | undefined {
+    while (this.#heap[0]?.done === true) this.#takeFirst();
+    return this.#heap[0];
+  }
+
+  /** Puts a timer in from below. */
+  #rise(timer: Pending): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    while (at > 0) {
+      const parent = (at - 1) >>> 1;
+      if (!before(timer, heap[parent]!)) break;
+      heap[at] = heap[parent]!;
+      at = parent;
+    }
+    heap[at] = timer;
+  }
+
+  /** Takes the first one out; the last one sinks to where it belongs. */
+  #takeFirst(): void {
+    const heap = this.#heap;
+    const last = heap.pop()!;
+    const { length } = heap;
+    if (length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= length) break;
+      if (child + 1 < length && before(heap[child + 1]!, heap[child]!)) child++;
+      if (!before(heap[child]!, last)) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = last;
   }
 }

@@ -1,17 +1,17 @@
-/** What the caller hears, sample by sample since the stream's start: sample n sounds n / 8 ms after it. */
-import { PCMU } from '../../audio/g711.ts';
+/** What the caller hears, sample by sample since the stream's start. */
+import type { LineFormat } from './line-format.ts';
 import { SampleStore } from './sample-store.ts';
 
 export class Ear {
   readonly #heard = new SampleStore();
-  readonly #scratch = new Int16Array(160);
+  readonly #format: LineFormat;
 
-  hear(payload: Uint8Array): void {
-    this.#heard.append(PCMU.decode(payload, this.#scratch));
+  constructor(format: LineFormat) {
+    this.#format = format;
   }
 
-  get heardMs(): number {
-    return this.#heard.length / 8;
+  hear(payload: Uint8Array): void {
+    this.#heard.append(this.#format.decode(payload));
   }
 
   samples(): Int16Array {

@@ -1,17 +1,27 @@
 /**
- * The carrier's side of playback, as Twilio documents it: what arrives is queued and played in real time without
- * gaps, a mark comes back when all before it was played, `clear` empties the queue and returns the pending marks at
- * once. Pure: time is handed in, and `advance` works off whatever has become due.
+ * The carrier's side of playback: what arrives is queued and played in real time without gaps, a mark comes back when
+ * all before it was played, `clear` empties the queue and hands the pending marks back at once. What carriers do
+ * differently is in the policy. Pure: time is handed in, and `advance` works off whatever has become due.
  */
+import { FRAME_MS, type LineFormat, lineFormat } from './line-format.ts';
+import { ByteQueue, type PlayoutQueue } from './playout-queue.ts';
 
-export const FRAME_MS = 20;
-export const FRAME_BYTES = 160;
-/** What PCMU sounds like when nobody speaks. */
-const SILENCE = 0xff;
-/** Twilio reports an overflow (31930) without saying at which size; beyond a minute nothing sensible is going on. */
-const MAX_QUEUED_BYTES = 60 * 8_000;
-
+/** How a mark left the buffer; whether the gateway is told, and how, is the carrier's own. */
 export type MarkEcho = 'played' | 'cleared';
+
+export interface PlayoutPolicy {
+  readonly format: LineFormat;
+  /** More than this is lost. */
+  readonly mostQueuedMs: number;
+  /** Where the carrier has a way of its own. */
+  readonly createQueue?: (onMark: (name: string, how: MarkEcho) => void) => PlayoutQueue;
+}
+
+/** Twilio reports an overflow (31930) without saying at which size; beyond a minute nothing sensible is going on. */
+export const PLAIN_PLAYOUT: PlayoutPolicy = {
+  format: lineFormat('pcmu', 8000),
+  mostQueuedMs: 60_000,
+};
 
 export interface PlayoutSink {
   /** 20 ms that the caller hears from `atMs` on; the array is used again afterwards. */
@@ -37,6 +47,8 @@ export interface GenerationAccount {
   readonly droppedMs: number;
 }
 
+type OpenAccount = { -readonly [K in keyof GenerationAccount]: GenerationAccount[K] };
+
 interface QueuedMark {
   readonly name: string;
   readonly position: number;
@@ -44,11 +56,9 @@ interface QueuedMark {
 
 export class PlayoutBuffer {
   readonly #sink: PlayoutSink;
-  readonly #frame = new Uint8Array(FRAME_BYTES);
-  readonly #queue: Uint8Array[] = [];
-  /** Bytes of the queue's head that were played already. */
-  #headOffset = 0;
-  #queuedBytes = 0;
+  readonly #policy: PlayoutPolicy;
+  readonly #frame: Uint8Array;
+  readonly #queue: PlayoutQueue;
   /** Positions count every byte that was ever accepted. */
   #acceptedBytes = 0;
   #takenBytes = 0;
@@ -57,19 +67,20 @@ export class PlayoutBuffer {
   #overflowBytes = 0;
   readonly #marks: QueuedMark[] = [];
   readonly #runs: { generation: number; fromMs: number; toMs: number }[] = [];
-  readonly #accounts: {
-    generation: number;
-    firstArrivalMs: number | null;
-    receivedMs: number;
-    playedMs: number;
-    clearedAtMs: number | null;
-    droppedMs: number;
-  }[] = [];
+  readonly #accounts: OpenAccount[] = [];
   #nextFrameMs: number;
+  #paused = false;
+  /** The instant that is worked on. */
+  #atMs: number;
 
-  constructor(startMs: number, sink: PlayoutSink) {
+  constructor(startMs: number, sink: PlayoutSink, policy: PlayoutPolicy = PLAIN_PLAYOUT) {
     this.#nextFrameMs = startMs;
     this.#sink = sink;
+    this.#policy = policy;
+    this.#frame = new Uint8Array(policy.format.frameBytes);
+    const onMark = (name: string, how: MarkEcho): void => sink.onMark(name, how, this.#atMs);
+    this.#queue = policy.createQueue?.(onMark) ?? new ByteQueue();
+    this.#atMs = startMs;
     this.#openAccount();
   }
 
@@ -77,13 +88,18 @@ export class PlayoutBuffer {
     return this.#accounts.length - 1;
   }
 
+  /** What is still to be played, without what is held. */
   get queuedMs(): number {
-    return this.#queuedBytes / 8;
+    return this.#queue.queuedBytes / this.#policy.format.bytesPerMs;
   }
 
   /** Audio that did not fit into the queue any more. */
   get overflowMs(): number {
-    return this.#overflowBytes / 8;
+    return this.#overflowBytes / this.#policy.format.bytesPerMs;
+  }
+
+  get pendingMarks(): number {
+    return this.#queue.marks?.pending ?? this.#marks.length;
   }
 
   get runs(): readonly PlayedRun[] {
@@ -104,52 +120,68 @@ export class PlayoutBuffer {
     while (this.#nextFrameMs <= nowMs) this.#playFrame();
   }
 
-  push(payload: Uint8Array, nowMs: number): void {
+  /** @returns false when it did not fit and is lost */
+  push(payload: Uint8Array, nowMs: number): boolean {
     this.advance(nowMs);
+    const { format, mostQueuedMs } = this.#policy;
     const account = this.#accounts[this.generation]!;
     account.firstArrivalMs ??= nowMs;
-    account.receivedMs += payload.length / 8;
-    if (this.#queuedBytes + payload.length > MAX_QUEUED_BYTES) {
+    account.receivedMs += payload.length / format.bytesPerMs;
+    const mostBytes = mostQueuedMs * format.bytesPerMs;
+    const { queuedBytes, heldBytes } = this.#queue;
+    if (queuedBytes + heldBytes + payload.length > mostBytes) {
       this.#overflowBytes += payload.length;
-      return;
+      return false;
     }
-    if (payload.length === 0) return;
-    this.#queue.push(payload);
-    this.#queuedBytes += payload.length;
+    if (payload.length === 0) return true;
     this.#acceptedBytes += payload.length;
+    this.#queue.push(payload);
+    return true;
   }
 
   mark(name: string, nowMs: number): void {
     this.advance(nowMs);
-    if (this.#acceptedBytes <= this.#doneBytes) this.#sink.onMark(name, 'played', nowMs);
+    if (this.#queue.marks !== undefined) this.#queue.marks.put(name);
+    else if (this.#acceptedBytes <= this.#doneBytes) this.#sink.onMark(name, 'played', nowMs);
     else this.#marks.push({ name, position: this.#acceptedBytes });
   }
 
-  /** Empties the queue; the frame that sounds at this moment is finished. Answers what was thrown away. */
+  /** While paused the line is silent and the queue stays as it is. */
+  pause(paused: boolean, nowMs: number): void {
+    this.advance(nowMs);
+    this.#paused = paused;
+  }
+
+  /**
+   * Empties the queue; the frame that sounds at this moment is finished, and what is held before the queue stays.
+   * Answers what was thrown away.
+   */
   clear(nowMs: number): readonly Uint8Array[] {
     this.advance(nowMs);
     const account = this.#accounts[this.generation]!;
     account.clearedAtMs = nowMs;
-    account.droppedMs = this.#queuedBytes / 8;
-    const dropped = this.takeQueued();
-    this.#takenBytes = this.#acceptedBytes;
-    this.#doneBytes = this.#acceptedBytes;
+    account.droppedMs = this.queuedMs;
+    this.#atMs = nowMs;
+    const dropped = this.#queue.clear();
+    this.#takenBytes = this.#acceptedBytes - this.#queue.heldBytes;
+    this.#doneBytes = this.#takenBytes;
     for (const { name } of this.#marks.splice(0)) this.#sink.onMark(name, 'cleared', nowMs);
     this.#openAccount();
     return dropped;
   }
 
-  /** Everything that has not begun to sound, taken out of the queue. */
+  /** The stream is over: everything that has not begun to sound, held or queued. No mark comes back any more. */
   takeQueued(): readonly Uint8Array[] {
-    const queued = this.#queue.splice(0);
-    if (queued[0] !== undefined) queued[0] = queued[0].subarray(this.#headOffset);
-    this.#headOffset = 0;
-    this.#queuedBytes = 0;
-    return queued;
+    const rest = this.#queue.takeAll();
+    this.#marks.length = 0;
+    this.#takenBytes = this.#acceptedBytes;
+    this.#doneBytes = this.#acceptedBytes;
+    return rest;
   }
 
   #playFrame(): void {
     const atMs = this.#nextFrameMs;
+    this.#atMs = atMs;
     // What was taken for earlier frames has sounded to its end at this instant.
     this.#doneBytes = this.#takenBytes;
     while (this.#marks[0] !== undefined && this.#marks[0].position <= this.#doneBytes) {
@@ -163,27 +195,15 @@ export class PlayoutBuffer {
 
   /** Takes what there is, up to a frame; silence makes up for the rest. */
   #fillFrame(): number {
-    let filled = 0;
-    while (filled < FRAME_BYTES && this.#queue[0] !== undefined) {
-      const head = this.#queue[0];
-      const take = Math.min(FRAME_BYTES - filled, head.length - this.#headOffset);
-      this.#frame.set(head.subarray(this.#headOffset, this.#headOffset + take), filled);
-      filled += take;
-      this.#headOffset += take;
-      if (this.#headOffset === head.length) {
-        this.#queue.shift();
-        this.#headOffset = 0;
-      }
-    }
-    this.#frame.fill(SILENCE, filled);
-    this.#queuedBytes -= filled;
-    this.#takenBytes += filled;
-    return filled;
+    const taken = this.#paused ? 0 : this.#queue.take(this.#frame);
+    this.#frame.fill(this.#policy.format.silence, taken);
+    this.#takenBytes += taken;
+    return taken;
   }
 
   #bookPlayed(atMs: number, bytes: number): void {
     const generation = this.generation;
-    const playedMs = bytes / 8;
+    const playedMs = bytes / this.#policy.format.bytesPerMs;
     this.#accounts[generation]!.playedMs += playedMs;
     const last = this.#runs.at(-1);
     if (last !== undefined && last.generation === generation && last.toMs === atMs)

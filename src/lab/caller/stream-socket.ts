@@ -1,4 +1,4 @@
-/** The socket of a simulated media stream: opened as the carrier does, signed, and never left open. */
+/** The socket of a simulated media stream: opened with the carrier's credentials, and never left open. */
 import { WebSocket } from 'ws';
 import type { Clock } from '../../clock.ts';
 import { messageOf, OffhookError } from '../../errors.ts';
@@ -8,14 +8,18 @@ const HANDSHAKE_MS = 5_000;
 const CLOSE_GRACE_MS = 1_000;
 const MAX_MESSAGE_BYTES = 1_048_576;
 
-/** @throws OffhookError ERR_CALL when the upgrade is refused or nobody answers */
-export function openStreamSocket(address: {
+export interface StreamAddress {
   readonly dial: string;
-  readonly signature: string;
-}): Promise<WebSocket> {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Subprotocols that the carrier asks for, the preferred one first. */
+  readonly protocols: readonly string[];
+}
+
+/** @throws OffhookError ERR_CALL when the upgrade is refused, nobody answers, or an asked-for subprotocol is not taken */
+export function openStreamSocket(address: StreamAddress): Promise<WebSocket> {
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(address.dial, {
-      headers: { 'x-twilio-signature': address.signature },
+    const socket = new WebSocket(address.dial, [...address.protocols], {
+      headers: { ...address.headers },
       handshakeTimeout: HANDSHAKE_MS,
       maxPayload: MAX_MESSAGE_BYTES,
       perMessageDeflate: false,

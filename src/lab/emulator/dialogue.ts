@@ -17,6 +17,7 @@ import { judgeRealtime } from './realtime-rules.ts';
 import type { EmulatorRecord } from './record.ts';
 import { invalid, type Refusal, refusalAs } from './refusal.ts';
 import { ResumptionBeat } from './resumption-beat.ts';
+import type { Stage } from './stage.ts';
 import { ToolDesk } from './tool-desk.ts';
 import { Turn } from './turn.ts';
 import { usageMetadata } from './usage.ts';
@@ -29,6 +30,7 @@ export interface DialogueOptions {
   readonly handles: HandleStore;
   readonly chunks: ChunkStore;
   readonly record: EmulatorRecord;
+  readonly stage?: Stage | undefined;
   readonly agenda: Agenda;
   readonly faults: SessionFaults;
   send(message: object, nowMs: number): void;
@@ -156,20 +158,39 @@ export class Dialogue {
   }
 
   #takeAudio(blob: { readonly data: string; readonly mimeType: string }, nowMs: number): void {
-    const { conversation, record, refuse, setup } = this.#options;
-    if (setup.behaviours.audioWhileToolPending === 'close-1008' && this.#tools.calls.blockingPending) {
-      refuse(refusalAs('not-implemented', 'audio while a blocking tool call waits'), nowMs);
-      return;
-    }
+    const { record, refuse } = this.#options;
+    if (!this.#takesAudio(nowMs)) return;
     const before = record.receivedSamples;
     const read = this.#input.read(blob, nowMs);
     if (!read.ok) {
       refuse(invalid(read.detail), nowMs);
       return;
     }
-    conversation.hear(record.number, before, read.samples.length);
-    conversation.memory.contextTokens += read.samples.length * MS_PER_SAMPLE * AUDIO_TOKENS_PER_MS;
-    this.#listener.hear(read.samples, nowMs);
+    this.#hear(read.samples, before, nowMs);
+  }
+
+  /** Audio without its wire, at 16 kHz. */
+  takeSamples(samples: Int16Array, nowMs: number): void {
+    const { record } = this.#options;
+    if (!this.#takesAudio(nowMs)) return;
+    const before = record.receivedSamples;
+    record.takeAudio(samples, nowMs);
+    this.#hear(samples, before, nowMs);
+  }
+
+  #takesAudio(nowMs: number): boolean {
+    const { refuse, setup } = this.#options;
+    if (setup.behaviours.audioWhileToolPending !== 'close-1008' || !this.#tools.calls.blockingPending)
+      return true;
+    refuse(refusalAs('not-implemented', 'audio while a blocking tool call waits'), nowMs);
+    return false;
+  }
+
+  #hear(samples: Int16Array, before: number, nowMs: number): void {
+    const { conversation, record } = this.#options;
+    conversation.hear(record.number, before, samples.length);
+    conversation.memory.contextTokens += samples.length * MS_PER_SAMPLE * AUDIO_TOKENS_PER_MS;
+    this.#listener.hear(samples, nowMs);
   }
 
   #takeContent(content: ClientContent, nowMs: number): void {
@@ -191,8 +212,13 @@ export class Dialogue {
     this.#interrupt(nowMs);
     if (content.turnComplete === true) this.#takeText(text, 'clientContent', nowMs);
     else {
-      conversation.memory.contextTokens += textTokens(text);
-      this.#noteText(text, 'clientContent', nowMs);
+      if (setup.behaviours.openContentsRemembered) {
+        conversation.memory.contextTokens += textTokens(text);
+        this.#noteText(text, 'clientContent', nowMs);
+      } else {
+        const { record } = this.#options;
+        record.note(record.texts, { atMs: nowMs, via: 'clientContent', text });
+      }
       this.#pump(nowMs);
     }
   }
@@ -319,8 +345,9 @@ export class Dialogue {
     return otherwise[(index - replies.length) % Math.max(1, otherwise.length)] ?? null;
   }
 
-  #answer(reply: Reply, isUtterance: boolean, nowMs: number): void {
-    const { conversation, scenario } = this.#options;
+  #answer(planned: Reply, isUtterance: boolean, nowMs: number): void {
+    const { conversation, record, scenario, stage } = this.#options;
+    const reply = stage?.voice === undefined ? planned : { ...planned, clip: stage.voice(planned) };
     const delayMs =
       (reply.delayMs ?? scenario.model.firstAudioMs) + (this.#compressed ? COMPRESSION_DELAY_MS : 0);
     this.#compressed = false;
@@ -334,6 +361,7 @@ export class Dialogue {
           this.#remember('caller', reply.hears ?? '', startedMs);
         }
         this.#remember('model', reply.text, startedMs);
+        stage?.answerBegins?.({ conversation, session: record.number, isUtterance, atMs: startedMs });
       },
     });
     if (!isUtterance || reply.hears === null) return;

@@ -18,7 +18,8 @@ export type EmulatorOutput =
   /** From now on pings are answered so much later. */
   | { readonly pongDelayMs: number };
 
-export type Frame = string | Uint8Array;
+/** Text or bytes as they were sent; or 16 kHz samples that a realtimeInput would bring, in a simulation that has no wire. */
+export type Frame = string | Uint8Array | Int16Array;
 
 /** What a frozen peer's network can hold; a client that sends on beyond it loses the connection. */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;

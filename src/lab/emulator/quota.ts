@@ -1,9 +1,14 @@
-/** How many sessions a project may have at once, and how many it may begin in a minute. */
+/** How many sessions a project may have at once, and how many it may begin in a minute and, where that is said, in a second. */
 import type { ModelPlan } from '../scenario.ts';
 import type { EmulatorRecord } from './record.ts';
 import { type Refusal, refusalAs } from './refusal.ts';
 
 const MINUTE_MS = 60_000;
+const SECOND_MS = 1_000;
+
+type QuotaPlan = Pick<ModelPlan, 'maxSessions' | 'connectsPerMinute'> & {
+  readonly connectsPerSecond?: number;
+};
 
 export class Quota {
   /** When the sessions of the last minute were let in. */
@@ -14,7 +19,7 @@ export class Quota {
    * @param records of all connections; those that have come through setup and have not ended count
    */
   admit(
-    plan: Pick<ModelPlan, 'maxSessions' | 'connectsPerMinute'>,
+    plan: QuotaPlan,
     records: readonly EmulatorRecord[],
     own: EmulatorRecord,
     nowMs: number,
@@ -29,7 +34,13 @@ export class Quota {
     if (this.#admitted.length >= plan.connectsPerMinute) {
       return refusalAs('quota', `one more connect than "${plan.connectsPerMinute}" within a minute`);
     }
-    if (Number.isFinite(plan.connectsPerMinute)) this.#admitted.push(nowMs);
+    const { connectsPerSecond = Number.POSITIVE_INFINITY } = plan;
+    const ofLastSecond = this.#admitted.filter((atMs) => nowMs - atMs < SECOND_MS);
+    if (ofLastSecond.length >= connectsPerSecond) {
+      return refusalAs('quota', `one more connect than "${connectsPerSecond}" within a second`);
+    }
+    if (Math.min(plan.connectsPerMinute, connectsPerSecond) < Number.POSITIVE_INFINITY)
+      this.#admitted.push(nowMs);
     return null;
   }
 }

@@ -8,6 +8,7 @@ import { HandleStore } from './handles.ts';
 import { Quota } from './quota.ts';
 import { EmulatorRecord } from './record.ts';
 import { LiveSession, type Play } from './session.ts';
+import type { Stage } from './stage.ts';
 import type { LiveAddress } from './wire.ts';
 
 export interface ServiceOptions {
@@ -18,6 +19,9 @@ export interface ServiceOptions {
   readonly record?: boolean;
   /** Keys that are turned down, after setup as at Google. */
   readonly refusedKeys?: readonly string[];
+  /** Where several services cut the same clips. */
+  readonly chunks?: ChunkStore;
+  readonly stage?: Stage;
 }
 
 /** Ended sessions are forgotten, the oldest first, beyond so many or so much audio. */
@@ -29,7 +33,7 @@ const RUN_ENDS_AFTER_IDLE_MS = 60_000;
 export class EmulatedService {
   readonly #options: ServiceOptions;
   readonly #handles = new HandleStore();
-  readonly #chunks = new ChunkStore();
+  readonly #chunks: ChunkStore;
   readonly #quota = new Quota();
   readonly #records: EmulatorRecord[] = [];
   #plays = new WeakMap<Scenario, Play>();
@@ -38,6 +42,7 @@ export class EmulatedService {
 
   constructor(options: ServiceOptions) {
     this.#options = options;
+    this.#chunks = options.chunks ?? new ChunkStore();
   }
 
   /** Oldest first. */
@@ -104,6 +109,7 @@ export class EmulatedService {
         handles: this.#handles,
         chunks: this.#chunks,
         record,
+        stage: this.#options.stage,
       },
       nowMs,
     );

@@ -21,6 +21,7 @@ import type { EmulatorRecord } from './record.ts';
 import { invalid, type Refusal, refusalAs } from './refusal.ts';
 import { describeSent } from './sent-summary.ts';
 import { handleOf } from './setup-schema.ts';
+import type { Stage } from './stage.ts';
 import { type AcceptedSetup, judgeSetup } from './validate-setup.ts';
 import type { FrameStyle, LiveAddress } from './wire.ts';
 
@@ -47,10 +48,11 @@ export interface SessionOptions {
   readonly handles: HandleStore;
   readonly chunks: ChunkStore;
   readonly record: EmulatorRecord;
+  readonly stage?: Stage | undefined;
 }
 
-/** A client that opens a socket and says nothing. */
-const SETUP_DEADLINE_MS = 30_000;
+/** A client that opens a socket and says nothing, where no behaviour says otherwise. */
+const OPEN_SOCKET_MS = 30_000;
 
 /** `refused`: at the upgrade. `gone`: half open, so that nobody will hear of it again. */
 type Phase = 'refused' | 'awaiting-setup' | 'setting-up' | 'mute' | 'live' | 'gone' | 'closed';
@@ -75,7 +77,7 @@ export class LiveSession {
     this.#play = options.play;
     this.#overrides = this.#overridesOf(options.play.scenario);
     this.#startedAtMs = nowMs;
-    this.#agenda.at(nowMs + SETUP_DEADLINE_MS, 'setup', (dueMs) =>
+    this.#agenda.at(nowMs + (this.#overrides.openSocketWaitMs ?? OPEN_SOCKET_MS), 'setup', (dueMs) =>
       this.#end(closeWith(CLOSE_ROWS.deadline), dueMs),
     );
     this.#faults = this.#makeFaults(nowMs);
@@ -105,7 +107,7 @@ export class LiveSession {
     return this.#phase === 'closed' || this.#phase === 'gone' || this.#phase === 'refused';
   }
 
-  /** One frame of the client, text or bytes. Never throws, whatever is in it. */
+  /** One frame of the client. Never throws, whatever is in it. */
   receive(data: Frame, nowMs: number): readonly EmulatorOutput[] {
     this.#agenda.run(nowMs);
     if (this.#outlet.frozen) {
@@ -147,6 +149,19 @@ export class LiveSession {
   }
 
   #take(data: Frame, nowMs: number): void {
+    if (data instanceof Int16Array) this.#takeSamples(data, nowMs);
+    else this.#takeFrame(data, nowMs);
+  }
+
+  /** The audio of a realtimeInput without its wire: the same states, effects and record. */
+  #takeSamples(samples: Int16Array, nowMs: number): void {
+    if (this.#phase === 'awaiting-setup') this.#takeFirst({ kind: 'realtimeInput', value: {} }, nowMs);
+    else if (this.#phase === 'setting-up') this.#refuse(invalid('realtimeInput before setupComplete'), nowMs);
+    else if (this.#postponed !== null) this.#refuse(this.#postponed, nowMs);
+    else if (this.#phase === 'live') this.#dialogue?.takeSamples(samples, nowMs);
+  }
+
+  #takeFrame(data: string | Uint8Array, nowMs: number): void {
     const size = typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength;
     const limit =
       this.#setup?.behaviours.maxClientFrameBytes ?? this.#overrides.maxClientFrameBytes ?? 1_048_576;
@@ -263,7 +278,7 @@ export class LiveSession {
   }
 
   #makeDialogue(setup: AcceptedSetup, conversation: Conversation): Dialogue {
-    const { handles, record, chunks } = this.#options;
+    const { handles, record, chunks, stage } = this.#options;
     return new Dialogue({
       setup,
       scenario: this.#play.scenario,
@@ -271,6 +286,7 @@ export class LiveSession {
       handles,
       chunks,
       record,
+      stage,
       agenda: this.#agenda,
       faults: this.#faults,
       send: (message, atMs) => this.#send(message, atMs),

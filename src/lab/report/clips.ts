@@ -43,15 +43,18 @@ export class ClipRecognizer {
   constructor(clips: readonly BotClip[]) {
     this.#clips = clips.map(({ name, samples }) => {
       const band = telephoneBand(samples, 24_000);
-      const phases = [0, 1, 2].map((phase) => everyThird(band, phase));
+      const phases = [0, 1, 2].map((phase) => everyNth(band, 3, phase));
       const lengthMs = samples.length / 24;
       return { name, lengthMs, phases, haystack: new Haystack(phases[1]!, NEEDLE) };
     });
   }
 
-  /** Recognises the clips in one unbroken stretch of what was heard (8 kHz), in order of time. */
-  recognize(heard: Int16Array, startMs: number): readonly HeardClip[] {
-    const band = telephoneBand(heard, 8_000);
+  /**
+   * Recognises the clips in one unbroken stretch of what was heard, in order of time.
+   * @param sampleRate hertz, a multiple of 8 kHz: of it, only the telephone's band is looked at
+   */
+  recognize(heard: Int16Array, startMs: number, sampleRate = 8_000): readonly HeardClip[] {
+    const band = everyNth(telephoneBand(heard, sampleRate), sampleRate / 8_000, 0);
     const found: HeardClip[] = [];
     const open: { from: number; to: number }[] = [{ from: 0, to: band.length }];
     while (open.length > 0 && found.length < MAX_PIECES) {
@@ -184,7 +187,8 @@ function extend(
   return {
     from: start,
     to: Math.max(end, start + 1),
-    residualDb: 10 * Math.log10(errorEnergy / energy || 1),
+    // At the clip's own rate nothing may be left at all.
+    residualDb: energy === 0 ? 0 : 10 * Math.log10(Math.max(errorEnergy / energy, 1e-12)),
   };
 }
 
@@ -198,6 +202,10 @@ function loudest(band: Float64Array, from: number, to: number): number {
   return best.at;
 }
 
-function everyThird(signal: Float64Array, phase: number): Float64Array {
-  return Float64Array.from({ length: Math.ceil(signal.length / 3) }, (_, i) => signal[i * 3 + phase] ?? 0);
+function everyNth(signal: Float64Array, step: number, phase: number): Float64Array {
+  if (step === 1) return signal;
+  return Float64Array.from(
+    { length: Math.ceil(signal.length / step) },
+    (_, i) => signal[i * step + phase] ?? 0,
+  );
 }

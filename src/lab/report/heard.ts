@@ -62,8 +62,8 @@ export function findTurns(run: CallRun, recognizer: ClipRecognizer | null): read
 }
 
 function recognizePlayed(run: CallRun, played: PlayedRun, recognizer: ClipRecognizer): readonly HeardClip[] {
-  const samples = run.heard.subarray(Math.round(played.fromMs * 8), Math.round(played.toMs * 8));
-  return recognizer.recognize(samples, played.fromMs);
+  const samples = run.heard.subarray(sampleAt(run, played.fromMs), sampleAt(run, played.toMs));
+  return recognizer.recognize(samples, played.fromMs, run.sampleRate);
 }
 
 /** Breaks within a turn: audio came on within a second of the queue running dry, and the break was not the bot's own. */
@@ -81,9 +81,11 @@ export function findUnderruns(run: CallRun, turns: readonly HeardTurn[]): readon
 }
 
 function firstAudible(run: CallRun, fromMs: number, toMs: number): number | null {
-  const end = Math.min(run.heard.length, Math.round(toMs * 8));
-  for (let i = Math.round(fromMs * 8); i < end; i += 1) {
-    if (Math.abs(run.heard[i]!) > AUDIBLE) return i / 8;
+  const end = Math.min(run.heard.length, sampleAt(run, toMs));
+  for (let i = sampleAt(run, fromMs); i < end; i += 1) {
+    if (Math.abs(run.heard[i]!) > AUDIBLE) return (i * 1_000) / run.sampleRate;
   }
   return null;
 }
+
+const sampleAt = (run: CallRun, atMs: number): number => Math.round((atMs * run.sampleRate) / 1_000);

@@ -66,11 +66,13 @@ export function measureCall(
     readonly clips?: readonly BotClip[];
   } = {},
 ): Measures {
+  const perMs = run.sampleRate / 1_000;
+  const sentRate = run.sentRate ?? run.sampleRate;
   const recognizer = (sides.clips ?? []).length === 0 ? null : new ClipRecognizer(sides.clips!);
-  const utterances = findSpeech(run.sent).filter((span) => !isDtmf(run, span));
+  const utterances = findSpeech(run.sent, sentRate).filter((span) => !isDtmf(run, span));
   const turns = findTurns(run, recognizer);
   const bargeIns = findBargeIns(run, utterances);
-  const droppedMs = run.clears.reduce((sum, clear) => sum + clear.neverHeard.length / 8, 0);
+  const droppedMs = run.clears.reduce((sum, clear) => sum + clear.neverHeard.length / perMs, 0);
   return {
     durationMs: run.durationMs,
     utterances,
@@ -81,13 +83,13 @@ export function measureCall(
     underruns: findUnderruns(run, turns),
     receivedMs: run.generations.reduce((sum, { receivedMs }) => sum + receivedMs, 0),
     heardMs: run.generations.reduce((sum, { playedMs }) => sum + playedMs, 0),
-    neverHeardMs: droppedMs + run.unplayed.length / 8,
+    neverHeardMs: droppedMs + run.unplayed.length / perMs,
     generations: run.generations.length,
     marks: {
       received: run.marks.length,
       echoed: run.marks.filter((mark) => mark.echoedAtMs !== null).length,
     },
-    uplink: sides.model == null ? null : compareUplink(run.sent, sides.model.audio),
+    uplink: sides.model == null ? null : compareUplink(run.sent, sides.model.audio, sentRate),
     gateway: sides.gateway ?? null,
     invalidMessages: run.messagesReceived['invalid'] ?? 0,
   };
@@ -145,7 +147,7 @@ function findBargeIns(run: CallRun, utterances: readonly Span[]): readonly Barge
         clearMs: clear.atMs,
         wireMs: clear.atMs - writtenMs(run, speech.fromMs),
         earMs: lastPlayed.toMs - speech.fromMs,
-        neverHeardMs: clear.neverHeard.length / 8,
+        neverHeardMs: (clear.neverHeard.length * 1_000) / run.sampleRate,
       },
     ];
   });

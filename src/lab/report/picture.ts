@@ -20,7 +20,7 @@ const BOT_BAR_Y = BOT_Y + LANE / 2 + 8;
 const HEIGHT = BOT_BAR_Y + BAR + 30;
 
 export function drawCall(run: CallRun, measures: Measures): string {
-  const durationMs = Math.max(1_000, run.durationMs, run.heard.length / 8);
+  const durationMs = Math.max(1_000, run.durationMs, (run.heard.length * 1_000) / run.sampleRate);
   const width = Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, (durationMs / 1_000) * PIXELS_PER_SECOND));
   const x = (ms: number): number => Math.round((ms / durationMs) * width * 10) / 10;
   const parts = [
@@ -30,8 +30,8 @@ export function drawCall(run: CallRun, measures: Measures): string {
     drawAxis(durationMs, x),
     `<text class="lane" x="4" y="${CALLER_Y - LANE / 2 + 6}">caller</text>`,
     `<text class="lane" x="4" y="${BOT_Y - LANE / 2 + 6}">heard</text>`,
-    wave(run.sent, 0, CALLER_Y, 'wave-caller', x, peakOf(run.sent)),
-    wave(run.heard, 0, BOT_Y, 'wave-bot', x, peakOf(run.heard)),
+    wave(run.sent, run.sentRate ?? run.sampleRate, 0, CALLER_Y, 'wave-caller', x, peakOf(run.sent)),
+    wave(run.heard, run.sampleRate, 0, BOT_Y, 'wave-bot', x, peakOf(run.heard)),
     ...run.clears.map((clear) => drawNeverHeard(run, clear.atMs, clear.neverHeard, x)),
     drawNeverHeard(run, run.durationMs, run.unplayed, x),
     ...measures.utterances.map((span) => bar(span.fromMs, span.toMs, CALLER_BAR_Y, 'bar-caller', '', x)),
@@ -63,10 +63,18 @@ function drawAxis(durationMs: number, x: Scale): string {
 }
 
 /** Highest and lowest sample of every pixel, as one filled outline. */
-function wave(samples: Int16Array, fromMs: number, y: number, style: string, x: Scale, peak: number): string {
+function wave(
+  samples: Int16Array,
+  sampleRate: number,
+  fromMs: number,
+  y: number,
+  style: string,
+  x: Scale,
+  peak: number,
+): string {
   if (samples.length === 0) return '';
   const first = Math.floor(x(fromMs));
-  const last = Math.ceil(x(fromMs + samples.length / 8));
+  const last = Math.ceil(x(fromMs + (samples.length * 1_000) / sampleRate));
   const perPixel = samples.length / Math.max(1, last - first);
   const upper: string[] = [];
   const lower: string[] = [];
@@ -99,14 +107,15 @@ function drawNeverHeard(run: CallRun, atMs: number, samples: Int16Array, x: Scal
   if (samples.length === 0) return '';
   const fromMs = run.runs.findLast((played) => played.fromMs <= atMs)?.toMs ?? atMs;
   const nextMs = run.runs.find((played) => played.fromMs >= atMs)?.fromMs ?? Number.POSITIVE_INFINITY;
-  const shownMs = Math.min(samples.length / 8, Math.max(40, nextMs - fromMs));
-  const shown = samples.subarray(0, Math.round(shownMs * 8));
+  const perMs = run.sampleRate / 1_000;
+  const shownMs = Math.min(samples.length / perMs, Math.max(40, nextMs - fromMs));
+  const shown = samples.subarray(0, Math.round(shownMs * perMs));
   const left = x(fromMs);
   const right = x(fromMs + shownMs);
   const top = BOT_Y - LANE / 2;
   return [
-    `<g><title>sent, never heard: ${Math.round(samples.length / 8)} ms</title>`,
-    wave(shown, fromMs, BOT_Y, 'wave-ghost', x, peakOf(run.heard)),
+    `<g><title>sent, never heard: ${Math.round(samples.length / perMs)} ms</title>`,
+    wave(shown, run.sampleRate, fromMs, BOT_Y, 'wave-ghost', x, peakOf(run.heard)),
     `<rect x="${left}" y="${top}" width="${Math.max(2, right - left)}" height="${LANE}" fill="url(#hatch)"/>`,
     `<line class="ghost-edge" x1="${left}" y1="${top}" x2="${left}" y2="${top + LANE}"/></g>`,
   ].join('');

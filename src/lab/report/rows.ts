@@ -35,10 +35,15 @@ const row = (name: string, value: string, note = '', good: boolean | null = null
 });
 
 export function describeEnd(end: CallEnd): string {
-  const who = { caller: 'the caller', gateway: 'the gateway', limit: 'the time limit' }[end.by];
+  const who = {
+    caller: 'the caller',
+    gateway: 'the gateway',
+    limit: 'the time limit',
+    carrier: 'the carrier',
+  }[end.by];
   const how = {
     'hung-up': 'hung up',
-    'stream-closed': 'closed the stream',
+    'stream-closed': end.by === 'carrier' ? 'broke the stream off' : 'closed the stream',
     api: 'hung up over the API',
     refused: 'refused the call',
     transferred: 'transferred the call',
@@ -161,7 +166,14 @@ function downRows(measures: Measures): readonly Row[] {
       : [row('added latency', fine(quantile(down, 0.5)!), `median; longest ${fine(Math.max(...down))}`)]),
     ...(measures.invalidMessages === 0
       ? []
-      : [row('invalid messages', String(measures.invalidMessages), 'the carrier would warn (31951)', false)]),
+      : [
+          row(
+            'invalid messages',
+            String(measures.invalidMessages),
+            'the carrier would warn, or worse',
+            false,
+          ),
+        ]),
   ];
 }
 

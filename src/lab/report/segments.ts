@@ -7,7 +7,6 @@ export interface Span {
 }
 
 const FRAME_MS = 20;
-const FRAME_SAMPLES = 160;
 /** Quieter than this nobody would call it speech, however silent the line is. */
 const LEAST_DBOV = -48;
 const ABOVE_NOISE_DB = 8;
@@ -15,11 +14,12 @@ const ABOVE_NOISE_DB = 8;
 const PAUSE_MS = 400;
 const SHORTEST_MS = 120;
 
-/** Utterances of an 8 kHz recording, to the 20 ms frame. */
-export function findSpeech(samples: Int16Array): readonly Span[] {
+/** Utterances of a recording, to the 20 ms frame. @param sampleRate hertz */
+export function findSpeech(samples: Int16Array, sampleRate = 8_000): readonly Span[] {
+  const frameSamples = (sampleRate * FRAME_MS) / 1_000;
   const levels: number[] = [];
-  for (let at = 0; at < samples.length; at += FRAME_SAMPLES) {
-    levels.push(levelDbov(samples.subarray(at, at + FRAME_SAMPLES)));
+  for (let at = 0; at < samples.length; at += frameSamples) {
+    levels.push(levelDbov(samples.subarray(at, at + frameSamples)));
   }
   const sorted = [...levels].sort((a, b) => a - b);
   const noise = sorted[Math.floor(sorted.length * 0.2)] ?? LEAST_DBOV;

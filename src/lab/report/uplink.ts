@@ -2,6 +2,7 @@
  * Whether the model received the caller's audio whole: what it got is laid over what was said, frame by frame. A
  * frame that is missing moves all that follows earlier, a doubled one later; both show as a jump of the offset.
  */
+import { convertOffline } from '../../audio/offline.ts';
 import { Haystack, runningEnergy, telephoneBand } from './spectrum.ts';
 
 const RATE = 16_000;
@@ -32,19 +33,27 @@ export interface UplinkReport {
   /** Frames at the right place that are not what was said (replaced by silence, distorted). */
   readonly damagedFrames: number;
   readonly jumps: readonly Jump[];
-  /** Of all frames that fit, 200 to 3300 Hz, against the G.711-decoded original. */
+  /** Of all frames that fit, 200 to 3300 Hz, against what was sent, as decoded. */
   readonly residualDb: number;
   /** Said, but not received before the call's end. */
   readonly missingTailMs: number;
 }
 
 /**
- * @param said 8 kHz, decoded from the very bytes that were sent
+ * @param said decoded from the very bytes that were sent
  * @param received 16 kHz, all connections of the session in their order
+ * @param saidRate hertz: 8, 16 or 24 kHz
  * @returns null when nothing of it can be found in the other
  */
-export function compareUplink(said: Int16Array, received: Int16Array): UplinkReport | null {
-  const expected = telephoneBand(said, 8_000, 2);
+export function compareUplink(
+  said: Int16Array,
+  received: Int16Array,
+  saidRate: 8000 | 16000 | 24000 = 8_000,
+): UplinkReport | null {
+  const expected =
+    saidRate === 8_000
+      ? telephoneBand(said, saidRate, 2)
+      : telephoneBand(convertOffline(said, saidRate, RATE), RATE);
   const actual = telephoneBand(received, RATE);
   return new Comparison(expected, actual).run();
 }

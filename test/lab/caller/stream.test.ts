@@ -1,6 +1,7 @@
 import alawmulaw from 'alawmulaw';
 import { describe, expect, it } from 'vitest';
 import { CallerStream, type StreamParts } from '../../../src/lab/caller/stream.ts';
+import { twilioProtocol } from '../../../src/lab/caller/twilio/protocol.ts';
 import { VirtualClock } from '../../../src/lab/virtual-clock.ts';
 
 interface Sent {
@@ -19,16 +20,16 @@ function createStream(parts: Partial<StreamParts> = {}) {
   const done: number[] = [];
   const stream = new CallerStream({
     clock,
-    ids,
-    parameters: { from: '+1' },
+    open: twilioProtocol(ids, { from: '+1' }),
     caller: Int16Array.from({ length: 1_600 }, (_, n) => Math.round(8_000 * Math.sin(n / 5))),
     dtmf: [],
-    send: (text) => sent.push({ atMs: clock.now() - 5_000, message: JSON.parse(text) }),
+    send: (text) => sent.push({ atMs: clock.now() - 5_000, message: JSON.parse(String(text)) }),
     onTimeline: () => {},
     onCallerDone: () => done.push(clock.now() - 5_000),
     ...parts,
   });
-  const receive = (message: object): void => stream.receive(JSON.stringify({ streamSid: 'MZ1', ...message }));
+  const receive = (message: object): void =>
+    stream.receive(Buffer.from(JSON.stringify({ streamSid: 'MZ1', ...message })), false);
   const say = (ms: number, code = 1): void =>
     receive({ event: 'media', media: { payload: Buffer.alloc(ms * 8, code).toString('base64') } });
   return { clock, stream, sent, done, receive, say };
@@ -82,7 +83,7 @@ describe('a simulated stream', () => {
     const events: string[] = [];
     const { stream } = createStream({
       clock: stalled.clock,
-      send: (text) => events.push(JSON.parse(text).event),
+      send: (text) => events.push(JSON.parse(String(text)).event),
     });
     stalled.jump(90);
     expect(events.filter((event) => event === 'media').length).toBe(4);
@@ -145,7 +146,7 @@ describe('a simulated stream', () => {
 
   it('counts what the carrier would warn about, and goes on', () => {
     const { stream, receive } = createStream();
-    stream.receive('{');
+    stream.receive(Buffer.from('{'), false);
     receive({ event: 'media', media: { payload: '!' } });
     receive({ event: 'clear' });
     expect(stream.account().messagesReceived).toEqual({ invalid: 2, clear: 1 });

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import twilio from 'twilio';
 import { describe, expect, it } from 'vitest';
-import { readGatewayMessage } from '../../../src/lab/caller/twilio-messages.ts';
-import { twilioSignature } from '../../../src/lab/caller/twilio-signature.ts';
-import { parseTwiml } from '../../../src/lab/caller/twiml.ts';
+import { readGatewayMessage } from '../../../src/lab/caller/twilio/messages.ts';
+import { twilioSignature } from '../../../src/lab/caller/twilio/signature.ts';
+import { parseTwiml } from '../../../src/lab/caller/twilio/twiml.ts';
 
 describe('the simulated carrier signs', () => {
   it('as in the documented example', () => {
@@ -68,7 +68,7 @@ describe('the simulated carrier reads TwiML', () => {
     response.reject();
     expect(parseTwiml(response.toString())).toEqual([
       { verb: 'say', text: 'All lines are busy & so on.' },
-      { verb: 'dial', to: '+15551230001' },
+      { verb: 'dial', to: '+15551230001', action: null },
       { verb: 'reject' },
     ]);
   });

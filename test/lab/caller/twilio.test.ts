@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
 import { OffhookError } from '../../../src/errors.ts';
-import { type PlaceCallOptions, placeCall } from '../../../src/lab/caller/twilio.ts';
-import { startTwilioApi, type TwilioApi } from '../../../src/lab/caller/twilio-api.ts';
+import { startTwilioApi, type TwilioApi } from '../../../src/lab/caller/twilio/api.ts';
+import { type PlaceCallOptions, placeCall } from '../../../src/lab/caller/twilio/place-call.ts';
 import {
   connectDocument,
   type Script,
@@ -113,6 +113,45 @@ describe('a simulated call', () => {
       },
     });
     expect((await call(gateway, { caller: new Int16Array(80_000) })).end.how).toBe('transferred');
+  });
+
+  it.each([
+    ['busy', 'busy'],
+    ['no-answer', 'no-answer'],
+    ['answered', 'completed'],
+  ] as const)(
+    'is put through to a callee (%s), and tells the action address of the dial what became of it',
+    async (outcome, status) => {
+      const gateway = await gatewayWith({
+        after: '<Response><Dial action="/twilio/dialled"><Number>+15550100009</Number></Dial></Response>',
+        onMessage: (message, stream) => {
+          if (message['event'] === 'start') stream.close();
+        },
+      });
+      const run = await call(gateway, {
+        caller: new Int16Array(80_000),
+        callee: { outcome, afterMs: 20, talkMs: 20 },
+      });
+      const told = gateway.requests.find(({ path }) => path === '/twilio/dialled');
+      expect(told).toMatchObject({ signed: true, form: { DialCallStatus: status, CallSid: run.callSid } });
+      expect(run.end).toMatchObject(
+        outcome === 'answered'
+          ? { by: 'gateway', how: 'transferred' }
+          : { by: 'gateway', how: 'hung-up', detail: expect.stringContaining(outcome) },
+      );
+    },
+  );
+
+  it('is not sent round in circles for ever', async () => {
+    const gateway = await gatewayWith({
+      after: connectDocument('ws://127.0.0.1:1/nobody', 'http://127.0.0.1:1').body,
+      onMessage: (message, stream) => {
+        if (message['event'] === 'start') stream.close();
+      },
+    });
+    const run = await call(gateway, { caller: new Int16Array(80_000) });
+    expect(run.end).toMatchObject({ by: 'gateway', how: 'stream-closed' });
+    expect(run.end.detail).toContain('Cannot open');
   });
 
   it('is ended over the REST API, with stop as the last message', async () => {

@@ -5,9 +5,9 @@
 import { request } from 'node:http';
 import { WebSocket } from 'ws';
 import { PCMU } from '../../../audio/g711.ts';
-import { connectedMessage, markMessage, startMessage, stopMessage } from '../../caller/twilio-messages.ts';
-import { twilioSignature } from '../../caller/twilio-signature.ts';
-import { parseTwiml } from '../../caller/twiml.ts';
+import { connectedMessage, markMessage, startMessage, stopMessage } from '../../caller/twilio/messages.ts';
+import { twilioSignature } from '../../caller/twilio/signature.ts';
+import { parseTwiml } from '../../caller/twilio/twiml.ts';
 import { Histogram } from './histogram.ts';
 
 const FRAME_MS = 20;

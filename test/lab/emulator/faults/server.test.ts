@@ -250,7 +250,7 @@ describe("the gateway's connector, over the SDK", () => {
           ring();
         },
       },
-      { signal: new AbortController().signal, deadlineMs },
+      { signal: new AbortController().signal, deadlineMs, need: 'new-call' },
     );
     open.push(() => connection.close(0));
     const until = async (condition: () => boolean) => {
