@@ -1,6 +1,14 @@
 /** The environment, checked: read once at start, every problem listed at once, before any port is opened. */
-import { CARRIER_IDS, type CarrierId } from './carriers/carrier.ts';
-import type { TwilioSettings } from './carriers/twilio/settings.ts';
+import {
+  carrierProblems,
+  configuredCarriers,
+  type ReadText,
+  readPrivateKeys,
+  readText,
+  settingsOfCarriers,
+} from './carrier-settings.ts';
+import { CARRIER_IDS } from './carriers/carrier.ts';
+import type { CarrierSettings } from './carriers/registry.ts';
 import { SETTINGS, type SettingName, type SettingValues } from './settings.ts';
 
 export { describeSettings, type SettingDescription } from './settings.ts';
@@ -27,12 +35,14 @@ export interface Config {
     /** An origin, or null: then it is the loopback address with the port that was opened. */
     readonly publicUrl: string | null;
   };
-  /** Null when no carrier is configured: the gateway then makes credentials for a simulated Twilio. */
-  readonly twilio: TwilioSettings | null;
+  /** Those that are configured. Empty: the gateway makes credentials for a simulated Twilio. */
+  readonly carriers: CarrierSettings;
   readonly limits: {
     readonly maxCalls: number;
     readonly drainSeconds: number;
+    /** E.164 numbers, and prefixes that end in `*`. */
     readonly dialAllow: readonly string[];
+    readonly dialPerHour: number;
     readonly toolAllowHosts: readonly string[];
   };
   readonly data: { readonly botsDir: string; readonly dataDir: string };
@@ -47,35 +57,22 @@ export type ParsedConfig =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly string[] };
 
-/** What a carrier cannot do without, and what it takes together or not at all. */
-const CARRIER_SETTINGS: Readonly<
-  Record<CarrierId, { needed: readonly SettingName[]; together?: readonly SettingName[] }>
-> = {
-  twilio: { needed: ['TWILIO_ACCOUNT_SID', 'TWILIO_AUTH_TOKEN'] },
-  telnyx: { needed: ['TELNYX_API_KEY', 'TELNYX_PUBLIC_KEY'] },
-  plivo: { needed: ['PLIVO_AUTH_ID', 'PLIVO_AUTH_TOKEN'] },
-  vonage: { needed: ['VONAGE_APPLICATION_ID', 'VONAGE_PRIVATE_KEY', 'VONAGE_SIGNATURE_SECRET'] },
-  signalwire: {
-    needed: ['SIGNALWIRE_SPACE', 'SIGNALWIRE_PROJECT_ID', 'SIGNALWIRE_API_TOKEN', 'SIGNALWIRE_SIGNING_KEY'],
-  },
-  jambonz: {
-    needed: ['JAMBONZ_API_URL', 'JAMBONZ_ACCOUNT_SID', 'JAMBONZ_API_KEY', 'JAMBONZ_WEBHOOK_SECRET'],
-  },
-  asterisk: {
-    needed: ['ASTERISK_USERNAME', 'ASTERISK_PASSWORD'],
-    together: ['ASTERISK_ARI_URL', 'ASTERISK_ARI_USERNAME', 'ASTERISK_ARI_PASSWORD'],
-  },
-};
-const BUILT_CARRIERS: ReadonlySet<CarrierId> = new Set(['twilio']);
-
-/** Pure: the same environment gives the same answer. A name that is set to nothing counts as not set. */
-export function parseConfig(env: Readonly<Record<string, string | undefined>>): ParsedConfig {
+/**
+ * Pure but for a key that stands in a file: the same environment gives the same answer. A name that is set to nothing
+ * counts as not set.
+ */
+export function parseConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  read: ReadText = readText,
+): ParsedConfig {
   const given = (name: SettingName): string => env[name]?.trim() ?? '';
   const isSet = (name: SettingName): boolean => given(name) !== '';
   const { values, problems } = readValues(given);
 
-  const carriers = CARRIER_IDS.filter((id) => CARRIER_SETTINGS[id].needed.some(isSet));
+  const carriers = configuredCarriers(isSet);
   problems.push(...CARRIER_IDS.flatMap((id) => carrierProblems(id, isSet)));
+  const vonage = readPrivateKeys(values.VONAGE_PRIVATE_KEY, read);
+  problems.push(...vonage.problems);
 
   const publicUrl = isSet('PUBLIC_URL') ? originOf(values.PUBLIC_URL) : null;
   if (publicUrl !== null && 'problem' in publicUrl) problems.push(publicUrl.problem);
@@ -133,16 +130,17 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
         adminHosts: values.ADMIN_HOSTS.map((name) => name.toLowerCase()),
         publicUrl: publicUrl !== null && 'origin' in publicUrl ? publicUrl.origin : null,
       },
-      twilio: carriers.includes('twilio') ? twilioSettings(values) : null,
+      carriers: settingsOfCarriers(values, carriers, vonage.keys),
       limits: {
         maxCalls: values.MAX_CALLS,
         drainSeconds: values.DRAIN_SECONDS,
         dialAllow: values.DIAL_ALLOW,
+        dialPerHour: values.DIAL_PER_HOUR,
         toolAllowHosts: values.TOOL_ALLOW_HOSTS,
       },
       data: { botsDir: values.BOTS_DIR, dataDir: values.DATA_DIR },
       logLevel: values.LOG_LEVEL,
-      secrets: secretsOf(given),
+      secrets: [...secretsOf(given), ...vonage.keys],
       notes: notesOf(isSet, mode),
     },
   };
@@ -174,25 +172,6 @@ function readValues(given: (name: SettingName) => string): { values: SettingValu
   return { values: values as SettingValues, problems };
 }
 
-function carrierProblems(id: CarrierId, isSet: (name: SettingName) => boolean): readonly string[] {
-  const { needed, together = [] } = CARRIER_SETTINGS[id];
-  const all = [...needed, ...together];
-  const set = all.filter(isSet);
-  if (set.length === 0) return [];
-  const problems: string[] = [];
-  const lacking = [...missing(needed, isSet), ...(together.some(isSet) ? missing(together, isSet) : [])];
-  if (lacking.length > 0) {
-    const verb = set.length === 1 ? 'is' : 'are';
-    problems.push(
-      `${set.join(', ')} ${verb} set, but ${lacking.join(', ')} not: wanted all of them or none.`,
-    );
-  }
-  if (!BUILT_CARRIERS.has(id)) {
-    problems.push(`${set.join(', ')} configured for ${id}, which is not built yet: wanted it unset.`);
-  }
-  return problems;
-}
-
 function missing(names: readonly SettingName[], isSet: (name: SettingName) => boolean): SettingName[] {
   return names.filter((name) => !isSet(name));
 }
@@ -212,16 +191,6 @@ function originOf(value: string): { origin: string; loopback: boolean } | { prob
     return { origin: url.origin, loopback };
   }
   return { problem: `PUBLIC_URL is "${value}": wanted https, or http for a loopback host only.` };
-}
-
-function twilioSettings(values: SettingValues): TwilioSettings {
-  return {
-    accountSid: values.TWILIO_ACCOUNT_SID,
-    authTokens: values.TWILIO_AUTH_TOKEN,
-    verifyStream: values.TWILIO_VERIFY_STREAM,
-    ...(values.TWILIO_REGION === '' ? {} : { region: values.TWILIO_REGION }),
-    ...(values.TWILIO_EDGE === '' ? {} : { edge: values.TWILIO_EDGE }),
-  };
 }
 
 function secretsOf(given: (name: SettingName) => string): string[] {

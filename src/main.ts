@@ -7,13 +7,15 @@ import type { JournalListener } from './call/journal.ts';
 import type { CallMeters } from './call/meters.ts';
 import { createCallRegistry } from './call/registry.ts';
 import { warmUp } from './call/warm-up.ts';
-import { buildCarriers } from './carriers/registry.ts';
-import type { TwilioSettings } from './carriers/twilio/settings.ts';
+import { CARRIER_NAMES } from './carrier-settings.ts';
+import { CARRIER_IDS, type CarrierAdapter } from './carriers/carrier.ts';
+import { buildCarriers, type CarrierSettings, detectsMachines } from './carriers/registry.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Config, parseConfig } from './config.ts';
 import { OffhookError } from './errors.ts';
 import { type Gateway, openGateway } from './gateway.ts';
 import { createConnector } from './gemini/connect.ts';
+import { govern } from './gemini/governor.ts';
 import { CalmLog } from './observability/calm-log.ts';
 import { journalLogger } from './observability/journal-log.ts';
 import { createLog, type Log } from './observability/log.ts';
@@ -53,10 +55,16 @@ const SLAB_BYTES = 64 * 1024;
 export async function startGateway(config: Config, options: GatewayOptions = {}): Promise<Gateway> {
   const clock = options.clock ?? systemClock;
   const { dataDir, botsDir } = config.data;
-  const twilio = config.twilio ?? labTwilioSettings(dataDir);
+  const carriers = configuredOrLab(config);
+  // Known when the public address is: no call is placed before.
+  let adapters: ReadonlyMap<string, CarrierAdapter> = new Map();
   const adminToken =
     config.network.adminToken === 'auto' ? ensureAdminToken(dataDir) : config.network.adminToken;
-  const secrets = [...config.secrets, ...twilio.authTokens, ...(adminToken === null ? [] : [adminToken])];
+  const secrets = [
+    ...config.secrets,
+    ...(carriers.twilio?.authTokens ?? []),
+    ...(adminToken === null ? [] : [adminToken]),
+  ];
   const log = options.log ?? createLog({ level: config.logLevel, secrets });
   const bots = openBots(botsDir, (detail) => log.error({ detail }, 'a changed bot cannot be used'));
 
@@ -69,11 +77,12 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     log,
     metrics,
     adminToken,
-    carriersFor: (publicUrl) =>
-      buildCarriers(
-        { publicUrl, twilio },
-        { clock, onProblem: (detail) => log.warn({ detail }, 'carrier API problem') },
-      ),
+    carriersFor: (publicUrl) => {
+      const onProblem = (detail: string) => log.warn({ detail }, 'carrier API problem');
+      const built = buildCarriers({ publicUrl, ...carriers }, { clock, onProblem });
+      adapters = built;
+      return built;
+    },
     createDesk: () =>
       createCallRegistry({
         clock,
@@ -83,6 +92,11 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
         listeners: [journalLogger(log), metrics.listener, ...(options.listeners ?? [])],
         meters: options.meters ?? metrics.meters,
         limits: { maxCalls: config.limits.maxCalls },
+        outbound: {
+          rules: { allow: config.limits.dialAllow, perHour: config.limits.dialPerHour },
+          adapterOf: (carrier) => adapters.get(carrier) ?? null,
+          detectsMachines,
+        },
         onTickFault: (detail) => log.error({ detail }, 'a call failed in its tick'),
       }),
     close: model.close,
@@ -131,13 +145,16 @@ async function openModel(config: Config, clock: Clock, log: Log) {
   const { apiKey, baseUrl, vertex } = config.gemini;
   const faults = new CalmLog(log, clock, 'model connection fault');
   const connect = (endpoint: string | null) =>
-    createConnector({
-      clock,
-      ...(apiKey === null ? {} : { apiKey }),
-      ...(endpoint === null ? {} : { baseUrl: endpoint }),
-      ...(vertex === null ? {} : { vertex }),
-      onFault: (kind, detail) => faults.warn(kind, { detail }),
-    });
+    govern(
+      createConnector({
+        clock,
+        ...(apiKey === null ? {} : { apiKey }),
+        ...(endpoint === null ? {} : { baseUrl: endpoint }),
+        ...(vertex === null ? {} : { vertex }),
+        onFault: (kind, detail) => faults.warn(kind, { detail }),
+      }),
+      { clock, random: Math.random },
+    );
   if (config.mode === 'serve' || baseUrl !== null) {
     return { connectLive: connect(baseUrl), close: async () => {} };
   }
@@ -157,17 +174,21 @@ async function openModel(config: Config, clock: Clock, log: Log) {
   };
 }
 
-/** A carrier that only a simulated caller can be: random credentials, and no API to hang up with. */
-function labTwilioSettings(dataDir: string): TwilioSettings {
-  const { accountSid, authToken } = ensureLabTwilio(dataDir);
-  return { accountSid, authTokens: [authToken], verifyStream: 'required', apiBaseUrl: null };
+/** Without any carrier, one that only a simulated caller can be: random credentials, and no API to hang up with. */
+function configuredOrLab({ carriers, data }: Config): CarrierSettings {
+  if (Object.keys(carriers).length > 0) return carriers;
+  const { accountSid, authToken } = ensureLabTwilio(data.dataDir);
+  return { twilio: { accountSid, authTokens: [authToken], verifyStream: 'required', apiBaseUrl: null } };
 }
 
 function announce(config: Config, gateway: Gateway): void {
   const { publicUrl, adminUrl, log } = gateway;
   const answering = config.mode === 'lab' ? 'an emulator answers, not Gemini' : 'Gemini answers';
+  const names = CARRIER_IDS.filter((id) => config.carriers[id] !== undefined).map((id) => CARRIER_NAMES[id]);
   const calling =
-    config.twilio === null ? 'only simulated callers get in (npm run call)' : 'Twilio calls get in';
+    names.length === 0
+      ? 'only simulated callers get in (npm run call)'
+      : `${new Intl.ListFormat('en-GB').format(names)} calls get in`;
   log.info({ publicUrl, adminUrl, mode: config.mode }, `listening: ${answering}; ${calling}`);
 }
 

@@ -44,6 +44,13 @@ const host = z.string().regex(/^[A-Za-z0-9.:_-]{1,253}$/);
 const label = z.string().regex(/^$|^[a-z0-9-]{1,32}$/);
 const httpUrl = z.string().refine((value) => value === '' || isHttpUrl(value));
 const hostPort = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/);
+const phoneAudio = z.enum(['pcmu', 'l16@8000', 'l16@16000', 'l16@24000']);
+const wideAudio = z.enum(['l16@8000', 'l16@16000', 'l16@24000']);
+const verifyStream = z.enum(['required', 'when-present']);
+/** Base64 of 32 bytes: an Ed25519 key. */
+const publicKey = z.string().regex(/^[A-Za-z0-9+/]{43}=$/);
+const dialEndpoint = z.string().regex(/^$|^[!-~]*\{number\}[!-~]*$/);
+const dialExtension = z.string().regex(/^$|^[\w*#+.-]{1,64}@[\w.-]{1,64}$/);
 const e164Prefix = z.string().regex(/^\+\d{1,15}\*?$/);
 
 type Row<T> = Omit<Setting<T>, 'group' | 'secret' | 'wanted' | 'default'> & {
@@ -138,7 +145,7 @@ export const SETTINGS = {
     meaning: 'Twilio: auth token; several separated by commas while rotating, newest first',
   }),
   TWILIO_VERIFY_STREAM: carrier.open({
-    form: z.enum(['required', 'when-present']),
+    form: verifyStream,
     default: 'required',
     wanted: 'required or when-present',
     meaning: 'Twilio: whether a stream without a handshake signature is refused',
@@ -154,16 +161,66 @@ export const SETTINGS = {
     meaning: 'Twilio: edge of the API',
   }),
   TELNYX_API_KEY: carrier.secret({ form: list, meaning: 'Telnyx: API key' }),
-  TELNYX_PUBLIC_KEY: carrier.open({ form: list, meaning: 'Telnyx: public key of webhook signatures' }),
+  TELNYX_PUBLIC_KEY: carrier.open({
+    form: list.pipe(z.array(publicKey)),
+    wanted: 'base64 of 32 bytes, as the portal shows it',
+    meaning: 'Telnyx: public key of webhook signatures',
+  }),
+  TELNYX_CONNECTION_ID: carrier.open({
+    form: text,
+    meaning: 'Telnyx: Call Control application that places calls; unset: none are placed',
+  }),
+  TELNYX_AUDIO: carrier.open({
+    form: z.enum(['pcmu', 'pcma', 'l16@8000', 'l16@16000', 'l16@24000']),
+    default: 'pcmu',
+    wanted: 'pcmu, pcma, l16@8000, l16@16000 or l16@24000',
+    meaning: 'Telnyx: what the stream carries',
+  }),
+  TELNYX_L16_ORDER: carrier.open({
+    form: z.enum(['little', 'big']),
+    default: 'little',
+    wanted: 'little or big',
+    meaning: 'Telnyx: byte order of l16, which it does not document',
+  }),
   PLIVO_AUTH_ID: carrier.open({ form: text, meaning: 'Plivo: account' }),
   PLIVO_AUTH_TOKEN: carrier.secret({ form: list, meaning: 'Plivo: auth token' }),
+  PLIVO_AUDIO: carrier.open({
+    form: phoneAudio,
+    default: 'pcmu',
+    wanted: 'pcmu, l16@8000, l16@16000 or l16@24000',
+    meaning: 'Plivo: what the stream carries',
+  }),
+  PLIVO_VERIFY_STREAM: carrier.open({
+    form: verifyStream,
+    default: 'required',
+    wanted: 'required or when-present',
+    meaning: 'Plivo: whether a stream without a handshake signature is refused',
+  }),
   VONAGE_APPLICATION_ID: carrier.open({ form: text, meaning: 'Vonage: application' }),
-  VONAGE_PRIVATE_KEY: carrier.secret({ form: text, meaning: 'Vonage: private key, PEM text or a path' }),
+  VONAGE_PRIVATE_KEY: carrier.secret({ form: list, meaning: 'Vonage: private key, PEM text or a path' }),
   VONAGE_SIGNATURE_SECRET: carrier.secret({ form: list, meaning: 'Vonage: secret of signed webhooks' }),
+  VONAGE_AUDIO: carrier.open({
+    form: wideAudio,
+    default: 'l16@16000',
+    wanted: 'l16@8000, l16@16000 or l16@24000',
+    meaning: 'Vonage: what the stream carries',
+  }),
+  VONAGE_VERIFY_STREAM: carrier.open({
+    form: verifyStream,
+    default: 'required',
+    wanted: 'required or when-present',
+    meaning: 'Vonage: whether a stream without a token of Vonage’s is refused',
+  }),
   SIGNALWIRE_SPACE: carrier.open({ form: text, meaning: 'SignalWire: space' }),
   SIGNALWIRE_PROJECT_ID: carrier.open({ form: text, meaning: 'SignalWire: project' }),
   SIGNALWIRE_API_TOKEN: carrier.secret({ form: list, meaning: 'SignalWire: API token' }),
   SIGNALWIRE_SIGNING_KEY: carrier.secret({ form: list, meaning: 'SignalWire: signing key' }),
+  SIGNALWIRE_AUDIO: carrier.open({
+    form: z.enum(['pcmu', 'l16@16000', 'l16@24000']),
+    default: 'pcmu',
+    wanted: 'pcmu, l16@16000 or l16@24000',
+    meaning: 'SignalWire: what the stream carries',
+  }),
   JAMBONZ_API_URL: carrier.open({
     form: httpUrl,
     wanted: 'an http or https address',
@@ -172,6 +229,16 @@ export const SETTINGS = {
   JAMBONZ_ACCOUNT_SID: carrier.open({ form: text, meaning: 'jambonz: account' }),
   JAMBONZ_API_KEY: carrier.secret({ form: list, meaning: 'jambonz: API key' }),
   JAMBONZ_WEBHOOK_SECRET: carrier.secret({ form: list, meaning: 'jambonz: secret of signed webhooks' }),
+  JAMBONZ_APPLICATION_SID: carrier.open({
+    form: text,
+    meaning: 'jambonz: application that places calls; unset: none are placed',
+  }),
+  JAMBONZ_AUDIO: carrier.open({
+    form: wideAudio,
+    default: 'l16@8000',
+    wanted: 'l16@8000, l16@16000 or l16@24000',
+    meaning: 'jambonz: what the stream carries; best the rate of the calls themselves',
+  }),
   ASTERISK_USERNAME: carrier.open({ form: text, meaning: 'Asterisk: user name that it connects with' }),
   ASTERISK_PASSWORD: carrier.secret({ form: list, meaning: 'Asterisk: password that it connects with' }),
   ASTERISK_ARI_URL: carrier.open({
@@ -181,6 +248,22 @@ export const SETTINGS = {
   }),
   ASTERISK_ARI_USERNAME: carrier.open({ form: text, meaning: 'Asterisk: user of its REST interface' }),
   ASTERISK_ARI_PASSWORD: carrier.secret({ form: list, meaning: 'Asterisk: password of its REST interface' }),
+  ASTERISK_ARI_STASIS: carrier.open({
+    form: flag,
+    default: '0',
+    wanted: '1 or 0',
+    meaning: 'Asterisk: whether an ARI application of yours holds the callers’ channels',
+  }),
+  ASTERISK_DIAL_ENDPOINT: carrier.open({
+    form: dialEndpoint,
+    wanted: 'an endpoint such as PJSIP/{number}@trunk',
+    meaning: 'Asterisk: how numbers are called; unset: no calls are placed',
+  }),
+  ASTERISK_DIAL_EXTENSION: carrier.open({
+    form: dialExtension,
+    wanted: 'an extension such as 600@outbound',
+    meaning: 'Asterisk: extension and context that an answered call is connected with',
+  }),
 
   MAX_CALLS: limit.open({
     form: whole(1, 10_000),
@@ -198,6 +281,12 @@ export const SETTINGS = {
     form: list.pipe(z.array(e164Prefix)),
     wanted: 'numbers such as +15551230001 or prefixes such as +1555*, separated by commas',
     meaning: 'Destinations that may be called; empty: none',
+  }),
+  DIAL_PER_HOUR: limit.open({
+    form: whole(1, 1_000),
+    default: '6',
+    wanted: 'a number from 1 to 1000',
+    meaning: 'Calls to one destination in any hour, answered or not; to all together 60 times that',
   }),
   TOOL_ALLOW_HOSTS: limit.open({
     form: list.pipe(z.array(hostPort)),

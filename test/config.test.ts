@@ -1,3 +1,4 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { type Config, describeSettings, isLoopbackHost, parseConfig } from '../src/config.ts';
 
@@ -5,6 +6,47 @@ const SID = `AC${'0123456789abcdef'.repeat(2)}`;
 const TWILIO = { TWILIO_ACCOUNT_SID: SID, TWILIO_AUTH_TOKEN: 'secret-token-one' };
 const PUBLIC = { PUBLIC_URL: 'https://voice.example.com' };
 const KEY = { GEMINI_API_KEY: 'a-key-of-gemini' };
+
+const pemOf = (type: 'rsa' | 'ed25519') =>
+  (type === 'rsa'
+    ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+    : generateKeyPairSync('ed25519')
+  ).privateKey
+    .export({ type: 'pkcs8', format: 'pem' })
+    .toString()
+    .trim();
+const PEM = pemOf('rsa');
+const PUBLIC_KEYS = [randomBytes(32), randomBytes(32)].map((key) => key.toString('base64'));
+
+/** The least of each carrier. */
+const CARRIERS: Readonly<Record<string, Record<string, string>>> = {
+  twilio: TWILIO,
+  telnyx: { TELNYX_API_KEY: 'KEY-telnyx', TELNYX_PUBLIC_KEY: PUBLIC_KEYS[0] as string },
+  plivo: { PLIVO_AUTH_ID: 'MA1', PLIVO_AUTH_TOKEN: 'token-plivo' },
+  vonage: {
+    VONAGE_APPLICATION_ID: 'app-1',
+    VONAGE_PRIVATE_KEY: PEM,
+    VONAGE_SIGNATURE_SECRET: 'secret-vonage',
+  },
+  signalwire: {
+    SIGNALWIRE_SPACE: 'example',
+    SIGNALWIRE_PROJECT_ID: 'project-1',
+    SIGNALWIRE_API_TOKEN: 'token-signalwire',
+    SIGNALWIRE_SIGNING_KEY: 'signing-signalwire',
+  },
+  jambonz: {
+    JAMBONZ_API_URL: 'https://jambonz.example.com/v1',
+    JAMBONZ_ACCOUNT_SID: 'account-1',
+    JAMBONZ_API_KEY: 'key-jambonz',
+    JAMBONZ_WEBHOOK_SECRET: 'secret-jambonz',
+  },
+  asterisk: { ASTERISK_USERNAME: 'pbx', ASTERISK_PASSWORD: 'password-asterisk' },
+};
+const ARI = {
+  ASTERISK_ARI_URL: 'http://127.0.0.1:8088',
+  ASTERISK_ARI_USERNAME: 'ari',
+  ASTERISK_ARI_PASSWORD: 'password-ari',
+};
 
 function configOf(env: Record<string, string>): Config {
   const parsed = parseConfig(env);
@@ -21,7 +63,7 @@ describe('lab mode and serving', () => {
   test('an empty environment is lab mode with every default', () => {
     const config = configOf({});
     expect(config.mode).toBe('lab');
-    expect(config.twilio).toBeNull();
+    expect(config.carriers).toEqual({});
     expect(config.network).toEqual({
       host: '0.0.0.0',
       port: 8080,
@@ -31,7 +73,13 @@ describe('lab mode and serving', () => {
       adminHosts: [],
       publicUrl: null,
     });
-    expect(config.limits).toEqual({ maxCalls: 100, drainSeconds: 600, dialAllow: [], toolAllowHosts: [] });
+    expect(config.limits).toEqual({
+      maxCalls: 100,
+      drainSeconds: 600,
+      dialAllow: [],
+      dialPerHour: 6,
+      toolAllowHosts: [],
+    });
     expect(config.secrets).toEqual([]);
   });
 
@@ -123,7 +171,7 @@ describe('PUBLIC_URL', () => {
 describe('carriers', () => {
   test('tokens are a list while they are rotated', () => {
     const config = configOf({ ...TWILIO, TWILIO_AUTH_TOKEN: ' new-token , old-token ' });
-    expect(config.twilio?.authTokens).toEqual(['new-token', 'old-token']);
+    expect(config.carriers.twilio?.authTokens).toEqual(['new-token', 'old-token']);
     expect(config.secrets).toEqual(expect.arrayContaining(['new-token', 'old-token']));
   });
 
@@ -148,12 +196,180 @@ describe('carriers', () => {
     for (const name of missing) expect(all).toContain(name);
   });
 
+  test.each(Object.entries(CARRIERS))('%s alone is configured alone', (id, env) => {
+    expect(Object.keys(configOf(env).carriers)).toEqual([id]);
+  });
+
+  test('of each the least is enough, and everything else has its default', () => {
+    expect(configOf(Object.assign({}, ...Object.values(CARRIERS))).carriers).toEqual({
+      twilio: { accountSid: SID, authTokens: ['secret-token-one'], verifyStream: 'required' },
+      telnyx: {
+        apiKeys: ['KEY-telnyx'],
+        publicKeys: [PUBLIC_KEYS[0]],
+        audio: { encoding: 'pcmu', sampleRate: 8000 },
+        l16Order: 'little',
+      },
+      plivo: { authId: 'MA1', authTokens: ['token-plivo'], audio: 'pcmu', verifyStream: 'required' },
+      vonage: {
+        applicationId: 'app-1',
+        privateKeys: [PEM],
+        signatureSecrets: ['secret-vonage'],
+        sampleRate: 16000,
+        verifyStream: 'required',
+      },
+      signalwire: {
+        space: 'example',
+        projectId: 'project-1',
+        apiTokens: ['token-signalwire'],
+        signingKeys: ['signing-signalwire'],
+        audio: { encoding: 'pcmu', sampleRate: 8000 },
+      },
+      jambonz: {
+        accountSid: 'account-1',
+        webhookSecrets: ['secret-jambonz'],
+        apiKeys: ['key-jambonz'],
+        apiBaseUrl: 'https://jambonz.example.com/v1',
+        audio: 'l16@8000',
+      },
+      asterisk: { username: 'pbx', passwords: ['password-asterisk'], ari: null },
+    });
+  });
+
+  test('what may be chosen is taken over', () => {
+    const { carriers } = configOf({
+      ...Object.assign({}, ...Object.values(CARRIERS)),
+      ...ARI,
+      TELNYX_PUBLIC_KEY: PUBLIC_KEYS.join(', '),
+      TELNYX_CONNECTION_ID: '123',
+      TELNYX_AUDIO: 'l16@16000',
+      TELNYX_L16_ORDER: 'big',
+      PLIVO_AUDIO: 'l16@24000',
+      PLIVO_VERIFY_STREAM: 'when-present',
+      VONAGE_AUDIO: 'l16@24000',
+      VONAGE_VERIFY_STREAM: 'when-present',
+      SIGNALWIRE_AUDIO: 'l16@16000',
+      JAMBONZ_AUDIO: 'l16@16000',
+      JAMBONZ_APPLICATION_SID: 'application-1',
+      ASTERISK_ARI_STASIS: '1',
+      ASTERISK_DIAL_ENDPOINT: 'PJSIP/{number}@trunk',
+      ASTERISK_DIAL_EXTENSION: '600@outbound',
+    });
+    expect(carriers).toMatchObject({
+      telnyx: {
+        connectionId: '123',
+        publicKeys: PUBLIC_KEYS,
+        audio: { encoding: 'l16', sampleRate: 16000 },
+        l16Order: 'big',
+      },
+      plivo: { audio: 'l16@24000', verifyStream: 'when-present' },
+      vonage: { sampleRate: 24000, verifyStream: 'when-present' },
+      signalwire: { audio: { encoding: 'l16', sampleRate: 16000 } },
+      jambonz: { audio: 'l16@16000', applicationSid: 'application-1' },
+      asterisk: {
+        ari: {
+          url: 'http://127.0.0.1:8088',
+          username: 'ari',
+          passwords: ['password-ari'],
+          callersInStasis: true,
+          dial: { endpoint: 'PJSIP/{number}@trunk', extension: '600', context: 'outbound' },
+        },
+      },
+    });
+  });
+
+  test('every secret of every carrier is known to the log', () => {
+    const env = {
+      ...Object.assign({}, ...Object.values(CARRIERS)),
+      ...ARI,
+      TWILIO_AUTH_TOKEN: 'new-one, old-one',
+    };
+    const { secrets } = configOf(env);
+    for (const secret of [
+      'new-one',
+      'old-one',
+      'KEY-telnyx',
+      'token-plivo',
+      PEM,
+      'secret-vonage',
+      'token-signalwire',
+      'signing-signalwire',
+      'key-jambonz',
+      'secret-jambonz',
+      'password-asterisk',
+      'password-ari',
+    ]) {
+      expect(secrets).toContain(secret);
+    }
+  });
+
   test.each([
-    { TELNYX_API_KEY: 'k', TELNYX_PUBLIC_KEY: 'p' },
-    { PLIVO_AUTH_ID: 'i', PLIVO_AUTH_TOKEN: 't' },
-    { ASTERISK_USERNAME: 'u', ASTERISK_PASSWORD: 'p' },
-  ])('a complete one that is not built yet says so: %o', (env) => {
-    expect(problemsOf(env as Record<string, string>)).toEqual([expect.stringContaining('is not built yet')]);
+    ['TELNYX_PUBLIC_KEY', 'bm90IDMyIGJ5dGVz'],
+    ['TELNYX_PUBLIC_KEY', `${PUBLIC_KEYS[0]},x`],
+    ['TELNYX_AUDIO', 'opus'],
+    ['TELNYX_L16_ORDER', 'middle'],
+    ['PLIVO_AUDIO', 'pcma'],
+    ['VONAGE_AUDIO', 'pcmu'],
+    ['SIGNALWIRE_AUDIO', 'l16@8000'],
+    ['JAMBONZ_AUDIO', 'pcmu'],
+    ['ASTERISK_DIAL_ENDPOINT', 'PJSIP/trunk'],
+    ['ASTERISK_DIAL_EXTENSION', '600'],
+    ['DIAL_PER_HOUR', '0'],
+  ])('%s is not "%s"', (name, value) => {
+    const all = { ...Object.assign({}, ...Object.values(CARRIERS)), ...ARI };
+    expect(problemsOf({ ...all, [name]: value })).toContainEqual(
+      expect.stringMatching(new RegExp(`^${name} is "${value.replace(/[+/]/g, '.')}": wanted `)),
+    );
+  });
+
+  test.each([
+    ['without the interface', {}, ['ASTERISK_ARI_URL', 'ASTERISK_ARI_USERNAME', 'ASTERISK_ARI_PASSWORD']],
+    ['without its extension', ARI, ['ASTERISK_DIAL_EXTENSION']],
+  ])('Asterisk cannot place calls %s', (_how, env, missing) => {
+    const [problem] = problemsOf({
+      ...CARRIERS['asterisk'],
+      ...env,
+      ASTERISK_DIAL_ENDPOINT: 'PJSIP/{number}@trunk',
+    });
+    for (const name of missing) expect(problem).toMatch(new RegExp(`but .*${name}.* not`));
+  });
+});
+
+describe('the private key of Vonage', () => {
+  const problemsWith = (key: string, read?: (path: string) => string) => {
+    const parsed = parseConfig({ ...CARRIERS['vonage'], VONAGE_PRIVATE_KEY: key }, read);
+    return parsed.ok ? parsed.config : parsed.problems;
+  };
+  const keysOf = (key: string, read?: (path: string) => string) => {
+    const found = problemsWith(key, read);
+    return 'carriers' in found ? found.carriers.vonage?.privateKeys : found;
+  };
+
+  test('is text, also with its line ends written out, or a file, or both while rotating', () => {
+    const other = pemOf('rsa');
+    const read = (path: string) => {
+      if (path === '/run/secrets/vonage.key') return `${other}\n`;
+      throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+    };
+    expect(keysOf(PEM)).toEqual([PEM]);
+    expect(keysOf(PEM.replaceAll('\n', '\\n'))).toEqual([PEM]);
+    expect(keysOf('/run/secrets/vonage.key', read)).toEqual([other]);
+    expect(keysOf(`/run/secrets/vonage.key, ${PEM}`, read)).toEqual([other, PEM]);
+    const config = problemsWith('/run/secrets/vonage.key', read);
+    expect('secrets' in config && config.secrets).toContain(other);
+  });
+
+  test.each([
+    ['a file that is not there', '/nowhere/vonage.key', /neither PEM text nor .* \(found "ENOENT"\)/],
+    ['a key without its first line', PEM.split('\n').slice(1).join('\n'), /neither PEM text/],
+    ['a broken key', PEM.replace(/\n.{20}/, '\n'), /wanted an RSA key as PEM text/],
+    ['a key of another kind', pemOf('ed25519'), /"ed25519", wanted an RSA key/],
+  ])('%s is one clear problem, which does not repeat it', (_what, key, problem) => {
+    const problems = problemsWith(key);
+    expect(problems).toEqual([expect.stringMatching(problem)]);
+    const [text = ''] = problems as readonly string[];
+    expect(text).toContain('VONAGE_PRIVATE_KEY');
+    for (const line of key.split('\n').filter((each) => each.length > 10 && !each.startsWith('--')))
+      expect(text).not.toContain(line);
   });
 });
 

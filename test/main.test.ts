@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHmac } from 'node:crypto';
+import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CARRIER_IDS } from '../src/carriers/carrier.ts';
 import { configFrom } from '../src/main.ts';
 import { readLabTwilio } from '../src/store/lab-secrets.ts';
 
@@ -22,6 +23,27 @@ afterEach(() => {
   child = null;
   rmSync(dataDir, { recursive: true, force: true });
 });
+
+const ALL_CARRIERS: Readonly<Record<string, string>> = {
+  TWILIO_ACCOUNT_SID: `AC${'0'.repeat(32)}`,
+  TWILIO_AUTH_TOKEN: 'token',
+  TELNYX_API_KEY: 'key',
+  TELNYX_PUBLIC_KEY: `${'A'.repeat(43)}=`,
+  PLIVO_AUTH_ID: 'MA1',
+  PLIVO_AUTH_TOKEN: 'token',
+  VONAGE_APPLICATION_ID: 'app',
+  VONAGE_SIGNATURE_SECRET: 'secret',
+  SIGNALWIRE_SPACE: 'example',
+  SIGNALWIRE_PROJECT_ID: 'project',
+  SIGNALWIRE_API_TOKEN: 'token',
+  SIGNALWIRE_SIGNING_KEY: 'key',
+  JAMBONZ_API_URL: 'http://127.0.0.1:1',
+  JAMBONZ_ACCOUNT_SID: 'account',
+  JAMBONZ_API_KEY: 'key',
+  JAMBONZ_WEBHOOK_SECRET: 'secret',
+  ASTERISK_USERNAME: 'pbx',
+  ASTERISK_PASSWORD: 'password',
+};
 
 type Line = Record<string, unknown> & { msg: string };
 
@@ -108,6 +130,49 @@ describe('a gateway in its process', () => {
     await gateway.line('stopped');
     expect((await gateway.line('call ended'))['reason']).toMatchObject({ how: 'drained' });
     expect(JSON.stringify(gateway.lines)).not.toContain('15550100');
+  });
+
+  test('all seven carriers at once: each is known by its own credentials, and the line says who gets in', async () => {
+    const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+    const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const keyFile = join(dataDir, 'vonage.key');
+    writeFileSync(keyFile, pem);
+    const all = { ...ALL_CARRIERS, VONAGE_PRIVATE_KEY: keyFile };
+    const gateway = await run(all);
+    const started = await gateway.line('listening');
+    expect(started.msg).toMatch(
+      /; Twilio, Telnyx, Plivo, Vonage, SignalWire, jambonz and Asterisk calls get in$/,
+    );
+    const url = String(started['publicUrl']);
+    const asked = await Promise.all(
+      CARRIER_IDS.map(async (id) => [id, (await fetch(`${url}/${id}/voice`, { method: 'POST' })).status]),
+    );
+    expect(Object.fromEntries(asked)).toEqual({
+      twilio: 403,
+      telnyx: 403,
+      plivo: 403,
+      vonage: 401,
+      signalwire: 403,
+      jambonz: 403,
+      // It has no webhook: its stream is the call.
+      asterisk: 404,
+    });
+    expect(readLabTwilio(dataDir)).toBeNull();
+    expect(JSON.stringify(gateway.lines)).not.toContain(pem.split('\n')[1]);
+    gateway.child.kill('SIGTERM');
+    expect(await gateway.exited).toBe(0);
+  });
+
+  test('a carrier that is not configured is not there, while another one is', async () => {
+    const gateway = await run({ PLIVO_AUTH_ID: 'MA1', PLIVO_AUTH_TOKEN: 'token' });
+    const started = await gateway.line('listening');
+    expect(started.msg).toMatch(/; Plivo calls get in$/);
+    const url = String(started['publicUrl']);
+    const statuses = CARRIER_IDS.map(
+      async (id) => (await fetch(`${url}/${id}/voice`, { method: 'POST' })).status,
+    );
+    expect(await Promise.all(statuses)).toEqual(CARRIER_IDS.map((id) => (id === 'plivo' ? 403 : 404)));
+    expect(readLabTwilio(dataDir)).toBeNull();
   });
 
   test('a bad environment opens no port and lists every problem', () => {

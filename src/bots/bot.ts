@@ -1,7 +1,9 @@
 /** A bot: one YAML file, a prompt beside it, checked here and nowhere else. */
 import { z } from 'zod';
+import type { StallPolicy } from '../call/stall-policy.ts';
 import { DEFAULT_MODEL } from '../gemini/families.ts';
-import type { LiveSetup, ToolDeclaration } from '../gemini/setup.ts';
+import { type LiveSetup, PHONE_DEFAULTS, type ToolDeclaration } from '../gemini/setup.ts';
+import { stallSchema } from './stall-schema.ts';
 
 const seconds = z.number().min(0).max(86_400);
 
@@ -69,6 +71,85 @@ export const botSchema = z
           .describe('How long the model may be out of reach before the call is given up.'),
       })
       .prefault({}),
+    transfer: z
+      .strictObject({
+        targets: z
+          .array(
+            z.strictObject({
+              name: z
+                .string()
+                .regex(/^[\w-]{1,40}$/)
+                .describe('What the model calls it.'),
+              number: z
+                .string()
+                .regex(/^(\+\d{4,15}|sips?:[^\s<>"]{1,200})$/)
+                .describe('E.164, or a sip: address where the carrier takes one.'),
+              description: z
+                .string()
+                .max(300)
+                .default('')
+                .describe('For the model: who answers there, and when to choose it.'),
+            }),
+          )
+          .max(20)
+          .default([])
+          .describe('Whom the bot may put callers through to. Empty: nobody.'),
+        fallback: z
+          .string()
+          .nullable()
+          .default(null)
+          .describe(
+            'Name of the target that callers are put through to when the model is out of reach for too long.',
+          ),
+      })
+      .refine(({ targets, fallback }) => fallback === null || targets.some(({ name }) => name === fallback), {
+        error: 'fallback must be the name of one of the targets',
+      })
+      .prefault({}),
+    outbound: z
+      .strictObject({
+        detectMachine: z
+          .boolean()
+          .default(true)
+          .describe(
+            'Have the carrier tell people from answering machines, where it can; the bot waits for its word, at most 5 s.',
+          ),
+        onMachine: z
+          .enum(['hang-up', 'speak'])
+          .default('hang-up')
+          .describe('What is done when a machine answers a call that was placed.'),
+      })
+      .prefault({}),
+    session: z
+      .strictObject({
+        compression: z
+          .strictObject({
+            triggerTokens: z
+              .int()
+              .min(5_000)
+              .max(128_000)
+              .default(PHONE_DEFAULTS.compression.triggerTokens)
+              .describe('A context of this size is shortened. Every turn is billed with the whole context.'),
+            targetTokens: z
+              .int()
+              .min(1_000)
+              .max(127_000)
+              .default(PHONE_DEFAULTS.compression.targetTokens)
+              .describe('What is left of it: the newest.'),
+          })
+          .refine(({ triggerTokens, targetTokens }) => targetTokens < triggerTokens, {
+            error: 'targetTokens must be smaller than triggerTokens',
+          })
+          .prefault({}),
+        seedBy: z
+          .enum(['instruction', 'contents'])
+          .default('instruction')
+          .describe(
+            'How a new session is told what was said, when the old one cannot be resumed: in its instruction, which every model reads, or as turns of its own.',
+          ),
+      })
+      .prefault({}),
+    stall: stallSchema,
     thinking: z
       .strictObject({
         level: z.enum(['minimal', 'low', 'medium', 'high']).optional(),
@@ -91,6 +172,9 @@ export interface Bot extends BotSettings {
 }
 
 export const HANG_UP_TOOL = 'hang_up';
+export const TRANSFER_TOOL = 'transfer_call';
+/** From the end of an utterance to the server's knowing it. */
+const KNOWN_AFTER_MS = 200;
 
 const HANG_UP: ToolDeclaration = {
   name: HANG_UP_TOOL,
@@ -102,9 +186,35 @@ const HANG_UP: ToolDeclaration = {
   },
 };
 
+/** The tool with which the model puts a caller through; null where there is nobody to put them through to. */
+function transferTool({ transfer: { targets } }: Bot): ToolDeclaration | null {
+  if (targets.length === 0) return null;
+  const list = targets.map(
+    ({ name, description }) => `${name}${description === '' ? '' : `: ${description}`}`,
+  );
+  return {
+    name: TRANSFER_TOOL,
+    description: `Puts the caller through to somebody else. Tell them first, then call this. If nobody answers, the caller comes back to you. Targets: ${list.join('; ')}`,
+    parameters: {
+      type: 'object',
+      properties: {
+        to: { type: 'string', enum: targets.map(({ name }) => name), description: 'The target.' },
+      },
+      required: ['to'],
+    },
+  };
+}
+
+/** The stall doctor's settings: nothing can be due before the model may know that the caller has finished. */
+export function stallPolicyOf({ stall, listening }: Bot): StallPolicy {
+  const silenceMs = listening.silenceDurationMs ?? PHONE_DEFAULTS.vad.silenceDurationMs;
+  return { ...stall, answerDueAfterMs: Math.max(stall.answerDueAfterMs, silenceMs + KNOWN_AFTER_MS) };
+}
+
 /** What the session is set up with. A fresh object each time, as a connection may keep it. */
 export function liveSetupOf(bot: Bot): LiveSetup {
   const { listening } = bot;
+  const transfer = transferTool(bot);
   return {
     model: bot.model,
     systemInstruction: bot.prompt,
@@ -132,7 +242,9 @@ export function liveSetupOf(bot: Bot): LiveSetup {
     ...(bot.mediaResolution === undefined ? {} : { mediaResolution: bot.mediaResolution }),
     affectiveDialog: bot.affectiveDialog,
     proactiveAudio: bot.proactiveAudio,
-    tools: [HANG_UP],
+    tools: transfer === null ? [HANG_UP] : [HANG_UP, transfer],
     transcripts: { input: true, output: true },
+    resumption: { handle: null },
+    compression: { ...bot.session.compression },
   };
 }

@@ -8,7 +8,7 @@ import type { PayloadCodec } from './codec.ts';
 import { GapFiller } from './gap-filler.ts';
 import { JitterMeter } from './jitter.ts';
 import type { Journal } from './journal.ts';
-import { type SpeechChange, SpeechTracker } from './speech.ts';
+import type { SpeechChange, Tracker } from './speech.ts';
 import { TICK_MS } from './ticker.ts';
 import type { CallTotals } from './totals.ts';
 import type { Uplink } from './uplink.ts';
@@ -25,7 +25,7 @@ export class CallerAudio {
   readonly #uplink: Uplink;
   readonly #journal: Journal;
   readonly #totals: CallTotals;
-  readonly #tracker: SpeechTracker;
+  readonly #tracker: Tracker;
   readonly #gaps = new GapFiller();
   readonly jitter = new JitterMeter();
   readonly #silence: Uint8Array;
@@ -37,12 +37,12 @@ export class CallerAudio {
   #surplusMs = 0;
   #mediaEndMs: number | null = null;
 
-  constructor(codec: PayloadCodec, uplink: Uplink, journal: Journal, totals: CallTotals) {
+  constructor(codec: PayloadCodec, uplink: Uplink, tracker: Tracker, journal: Journal, totals: CallTotals) {
     this.#codec = codec;
     this.#uplink = uplink;
     this.#journal = journal;
     this.#totals = totals;
-    this.#tracker = new SpeechTracker(codec.sampleRate);
+    this.#tracker = tracker;
     this.#samplesPerMs = codec.sampleRate / 1000;
     this.#silence = new Uint8Array(TICK_MS * this.#samplesPerMs * codec.bytesPerSample).fill(codec.silence);
     this.#silentSamples = new Int16Array(TICK_MS * this.#samplesPerMs);
@@ -51,6 +51,11 @@ export class CallerAudio {
   /** When the newest frame arrived; null before the first. */
   get lastFrameAtMs(): number | null {
     return this.#lastFrameAtMs;
+  }
+
+  /** Where in the uplink the change lies that `push` has just returned. */
+  positionOf(change: SpeechChange): number {
+    return Math.max(0, this.#uplink.position - change.agoMs * this.#samplesPerMs);
   }
 
   get lastSpeechAtMs(): number | null {

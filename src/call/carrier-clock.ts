@@ -62,7 +62,7 @@ export class CarrierClock {
   echoed(position: number, nowMs: number): number {
     if (position <= this.#runStart || position > this.#runEnd) return 0;
     const lags = this.#lags;
-    lags.push(nowMs - this.#runStartMs - this.#slipMs - (position - this.#runStart) / this.#samplesPerMs);
+    lags.push(this.#unslip(nowMs - this.#runStartMs - (position - this.#runStart) / this.#samplesPerMs));
     if (lags.length > KEPT_LAGS) lags.shift();
     this.#runLags += 1;
     const usualMs = this.roundTripMs;
@@ -87,6 +87,20 @@ export class CarrierClock {
     if (this.#lags.length === 0) return null;
     const sorted = [...this.#lags].sort((a, b) => a - b);
     return sorted[Math.floor(sorted.length / 4)] ?? null;
+  }
+
+  /**
+   * No mark comes back before it was played: one that is early shows that the marks from which a slip was reckoned had
+   * been late themselves. What was reckoned too much is taken back, lest the carrier be given less than the lead.
+   * @param unslippedMs the lag if the carrier had not slipped at all
+   */
+  #unslip(unslippedMs: number): number {
+    const usualMs = this.roundTripMs;
+    const lagMs = unslippedMs - this.#slipMs;
+    if (usualMs === null || this.#slipMs === 0) return lagMs;
+    const tooMuchMs = Math.min(this.#slipMs, Math.max(0, usualMs - JITTER_MS - lagMs));
+    this.#slipMs -= tooMuchMs;
+    return lagMs + tooMuchMs;
   }
 
   #startRun(position: number, nowMs: number): void {

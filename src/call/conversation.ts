@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { LiveEvent, ToolCall } from '../gemini/live-session.ts';
 import type { PayloadCodec } from './codec.ts';
 import type { Journal } from './journal.ts';
-import { HeardLedger } from './ledger.ts';
+import { HeardLedger, type HeardTurn } from './ledger.ts';
 import { Playout, type PlayoutLimits } from './playout.ts';
 import type { SpeechChange } from './speech.ts';
 import type { CallTotals } from './totals.ts';
@@ -18,11 +18,30 @@ export interface ConversationHost {
   onBotAudible(): void;
   onCallerOnset(): void;
   onCallerSpoke(): void;
+  /** The sound that had begun was no speech, or is over before it could be told. */
+  onCallerDismissed(): void;
+  /** The first audio of a turn that will be played has come. */
+  onTurnBegan(turn: number): void;
+  /** What the caller heard of the newest turns: when a generation of playout is over, and when it is asked for. */
+  onHeard(turns: readonly HeardTurn[]): void;
+  /** Nothing more will come of it: made to its end, interrupted by the caller, or dropped. */
+  onTurnOver(turn: number): void;
   onDrained(): void;
   onToolCalls(calls: readonly ToolCall[]): void;
   onToolsCancelled(ids: readonly string[]): void;
+  /** Audio of the model was taken for playing, or dropped as stale. */
+  onModelAudio(bytes: Uint8Array, sampleRate: number, isPlayed: boolean, receivedAtMs: number): void;
   /** First audio of a turn read → its first frame written. */
   onDownLatency(ms: number): void;
+}
+
+/** A turn that the model was making when its connection broke. */
+export interface BrokenTurn {
+  readonly turn: number;
+  /** Nothing of it was heard, and what had come of it is dropped. */
+  readonly unheard: boolean;
+  /** The words of it that have come, all of which will be heard unless it is `unheard`. */
+  readonly text: string;
 }
 
 export interface ConversationPolicy {
@@ -76,13 +95,22 @@ export class Conversation {
   #gapTakenFromMs: number | null = null;
   #answeredSinceCaller = false;
   #lastAudioMs = Number.NEGATIVE_INFINITY;
+  #lastModelAtMs = Number.NEGATIVE_INFINITY;
   #drainWanted = false;
   #turnReadAtMs = 0;
   #audibleTurn = 0;
   #turnOverAtMs = Number.NEGATIVE_INFINITY;
   #generationFrom = 0;
   /** A generation that was cut, whose account is still open. */
-  #cut: { readonly heardTo: number; readonly generation: number; readonly untilMs: number } | null = null;
+  #cut: {
+    readonly heardTo: number;
+    readonly generation: number;
+    readonly untilMs: number;
+    /** Where the next one begins: by the time the account is closed, some of that may be queued. */
+    readonly nextFrom: number;
+    /** What had been sent in the call by then. */
+    readonly sentMs: number;
+  } | null = null;
   #generationSentMs = 0;
   #staleMs = 0;
   /** Greetings that were asked for and may still come, beyond the one that was spoken. */
@@ -91,7 +119,11 @@ export class Conversation {
   #hasSpoken = false;
   #surplusUntilMs = 0;
   #droppingTurn = false;
+  /** The connection was lost while the rest of a turn that had been cut was still coming. */
+  #cutAtLoss = false;
   #endedTurn = 0;
+  /** A turn that the model has not ended and over whose silence a clip was played: what comes next of it is a new one. */
+  #covered: number | null = null;
 
   constructor(
     parts: { readonly clock: Clock; readonly journal: Journal; readonly totals: CallTotals },
@@ -146,11 +178,13 @@ export class Conversation {
     this.#playout.stopWatching();
   }
 
-  /** Plays a recorded clip, as a turn of our own. */
-  playClip(bytes24k: Uint8Array, text: string, nowMs: number, isFiller = false): void {
+  /** Plays a recorded clip, as a turn of our own. @returns its number */
+  playClip(bytes24k: Uint8Array, text: string, nowMs: number, isFiller = false): number {
     // What was stopped on suspicion is given up, lest the clip be given up with it.
     if (this.#suspectedAtMs !== null) this.#believe(nowMs);
     this.#closeCut();
+    if (this.#gate.generating && !this.#gate.discarding && !this.#droppingTurn)
+      this.#covered ??= this.#gate.turn;
     const turn = this.#gate.clip();
     if (!isFiller) {
       this.#answeredSinceCaller = true;
@@ -160,6 +194,7 @@ export class Conversation {
     this.#ledger.said(turn, text);
     this.#push(bytes24k, 24_000, turn, nowMs);
     this.#tail(turn, this.#voice.endOfGeneration(nowMs));
+    return turn;
   }
 
   /** One message of the model's. The events come in the order in which they have to be acted upon. */
@@ -185,6 +220,8 @@ export class Conversation {
         break;
       case 'generation-complete':
         this.#gate.generationComplete();
+        this.#endCovered('complete');
+        if (this.#gate.open && !this.#droppingTurn) this.#host.onTurnOver(this.#gate.turn);
         this.#tail(this.#gate.turn, this.#voice.endOfGeneration(receivedAtMs));
         break;
       case 'turn-complete':
@@ -263,12 +300,71 @@ export class Conversation {
     return this.#gate.generating && nowMs - this.#lastAudioMs < ABANDONED_TURN_MS;
   }
 
-  /** The connection is gone with whatever the model was saying; what was received is still played. */
-  onSessionLost(nowMs: number): void {
+  /** Tells the host what the caller will have heard when everything that came has been played. */
+  accountHeard(nowMs: number): void {
+    const heardTo = this.#suspectedAtMs === null ? this.#playout.queuedTo : this.#playout.heardTo(nowMs);
+    this.#host.onHeard(this.#ledger.heardUpTo(heardTo, this.#generationFrom));
+  }
+
+  /** More audio of the model's turn is to be expected. */
+  get generating(): boolean {
+    return this.#gate.generating;
+  }
+
+  /** The number of the turn that the model is making, or has made and not ended; null when there is none. */
+  get openTurn(): number | null {
+    return this.#gate.open && !this.#gate.discarding && !this.#droppingTurn ? this.#gate.turn : null;
+  }
+
+  /** The number of the newest turn, a clip of ours included; 0 before the first. */
+  get newestTurn(): number {
+    return this.#gate.turn;
+  }
+
+  /** When the model last said something, words or sound. */
+  get lastModelAtMs(): number {
+    return this.#lastModelAtMs;
+  }
+
+  /** The caller is being heard to speak, or to make a sound that may be speech. */
+  get callerSpeaking(): boolean {
+    return this.#callerSpeaking;
+  }
+
+  /**
+   * The connection is gone with whatever the model was saying. What was received of a turn that has been heard in part is
+   * still played; one of which nothing was heard is dropped, as it will be made anew.
+   */
+  onSessionLost(nowMs: number): BrokenTurn | null {
+    const covered = this.#covered;
+    if (covered !== null) {
+      // All that had come of it was heard before the clip was played.
+      this.#gate.lost();
+      this.#endCovered('dropped');
+      return { turn: covered, unheard: false, text: this.#ledger.turn(covered).text };
+    }
+    const broken = this.#gate.generating && !this.#gate.discarding && !this.#droppingTurn;
+    this.#cutAtLoss = this.#gate.discarding;
     const turn = this.#gate.lost();
-    if (turn === null) return;
-    this.#tail(turn, this.#voice.endOfGeneration(nowMs));
+    if (turn === null) return null;
+    const { text } = this.#ledger.turn(turn);
+    const unheard = broken && this.#ledger.heardMs(turn, this.#playout.heardTo(nowMs)) <= NEGLIGIBLE_MS;
+    if (unheard) this.#stop('session-lost', null, nowMs);
+    else this.#tail(turn, this.#voice.endOfGeneration(nowMs));
     this.#endTurn(turn, 'dropped');
+    return broken ? { turn, unheard, text } : null;
+  }
+
+  /** What is left to play of the present turn cannot be heard: it is given up, so that nothing has to wait for it. */
+  dropInaudible(nowMs: number): void {
+    if (this.#suspectedAtMs !== null || this.#playout.unplayedMs(nowMs) <= NEGLIGIBLE_MS) return;
+    this.#stop('inaudible', null, nowMs);
+  }
+
+  /** Another connection has taken over. */
+  onSessionReady(nowMs: number): void {
+    if (this.#cutAtLoss) this.#gate.discardReplay(nowMs);
+    this.#cutAtLoss = false;
   }
 
   /** The call is over: the last generation's account. */
@@ -285,6 +381,7 @@ export class Conversation {
   }
 
   #onInterrupted(receivedAtMs: number): void {
+    this.#endCovered('interrupted');
     const open = this.#gate.cut(receivedAtMs);
     if (this.#suspectedAtMs !== null) {
       this.#believe(receivedAtMs);
@@ -300,14 +397,16 @@ export class Conversation {
   }
 
   #onAudio(bytes: Buffer, sampleRate: number, receivedAtMs: number): void {
-    const verdict = this.#gate.audio(receivedAtMs);
+    const verdict = this.#gate.audio(receivedAtMs, this.#callerSpeaking);
     if (verdict.opened) {
       this.#reportStale();
       this.#droppingTurn = this.#isSurplusGreeting();
       if (this.#droppingTurn) this.#journal.write({ type: 'duplicate-greeting-dropped' });
       else this.#openTurn(receivedAtMs);
     }
-    if (!verdict.play || this.#droppingTurn) {
+    const isPlayed = verdict.play && !this.#droppingTurn;
+    this.#host.onModelAudio(bytes, sampleRate, isPlayed, receivedAtMs);
+    if (!isPlayed) {
       this.#staleMs += bytes.length / 2 / (sampleRate / 1000);
       return;
     }
@@ -316,6 +415,7 @@ export class Conversation {
 
   #openTurn(receivedAtMs: number): void {
     this.#closeCut();
+    this.#endCovered('complete');
     const spokenOver = this.#spokeAtMs !== null && this.#playout.unplayedMs(receivedAtMs) > NEGLIGIBLE_MS;
     // A new answer never queues behind an old one that the caller has spoken over.
     if (spokenOver && this.#policy.bargeIn) this.#stop('new-answer', this.#onsetAtMs, receivedAtMs);
@@ -325,6 +425,7 @@ export class Conversation {
     this.#hasSpoken = true;
     this.#answeredSinceCaller = true;
     this.#beginTurn(this.#gate.turn);
+    this.#host.onTurnBegan(this.#gate.turn);
     this.#host.onBotAudible();
   }
 
@@ -347,6 +448,7 @@ export class Conversation {
   }
 
   #onWords(text: string, nowMs: number): void {
+    this.#lastModelAtMs = nowMs;
     if (this.#droppingTurn && this.#gate.open) return;
     // Words that come when no turn is open trail the last one for a moment; later they lead the next.
     const trailing = !this.#gate.open && nowMs - this.#turnOverAtMs <= TRAILING_TEXT_MS;
@@ -356,6 +458,7 @@ export class Conversation {
   }
 
   #onTurnComplete(nowMs: number): void {
+    this.#endCovered('complete');
     const turn = this.#gate.turnComplete();
     if (turn === null) return;
     this.#turnOverAtMs = nowMs;
@@ -370,10 +473,18 @@ export class Conversation {
     this.#endedTurn = turn;
     const { generatedMs, text } = this.#ledger.turn(turn);
     this.#journal.write({ type: 'turn-ended', turn, how, generatedMs, pii: { text } });
+    if (how !== 'dropped') this.#host.onTurnOver(turn);
+  }
+
+  #endCovered(how: 'complete' | 'interrupted' | 'dropped'): void {
+    const turn = this.#covered;
+    this.#covered = null;
+    if (turn !== null) this.#endTurn(turn, how);
   }
 
   #push(bytes: Uint8Array, sampleRate: number, turn: number, nowMs: number): void {
     this.#lastAudioMs = nowMs;
+    this.#lastModelAtMs = nowMs;
     // Until the turn is heard, what was read so far was silence.
     if (turn !== this.#audibleTurn) this.#turnReadAtMs = nowMs;
     this.#tail(turn, this.#voice.push(bytes, sampleRate, turn, nowMs));
@@ -420,6 +531,7 @@ export class Conversation {
     this.#verdictAtMs = null;
     this.#spokeAtMs = nowMs;
     this.#callerActed(nowMs);
+    this.#endCovered('interrupted');
     if (this.#suspectedAtMs !== null) {
       this.#suspectedAtMs = null;
       const { heardTo } = this.#playout.drop(nowMs);
@@ -436,6 +548,7 @@ export class Conversation {
 
   #dismiss(nowMs: number): void {
     this.#onsetAtMs = null;
+    this.#host.onCallerDismissed();
     if (this.#suspectedAtMs === null) return;
     const pausedMs = nowMs - this.#suspectedAtMs;
     this.#suspectedAtMs = null;
@@ -450,27 +563,41 @@ export class Conversation {
   }
 
   /** A new generation: `clear` is written before anything else is done. */
-  #stop(by: 'model' | 'new-answer', onsetAtMs: number | null, receivedAtMs: number): void {
+  #stop(
+    by: 'model' | 'new-answer' | 'session-lost' | 'inaudible',
+    onsetAtMs: number | null,
+    receivedAtMs: number,
+  ): void {
     this.#closeCut();
     const { heardTo, droppedMs } = this.#playout.drop(receivedAtMs);
     const clearedAtMs = this.#clock.now();
     this.#voice.reset();
-    this.#totals.bargeIns += 1;
-    this.#journal.write({
-      type: 'barge-in',
-      by,
-      generation: this.#playout.generation,
-      bargeInMs: onsetAtMs === null ? null : clearedAtMs - onsetAtMs,
-      gatewayMs: by === 'model' ? clearedAtMs - receivedAtMs : null,
-      droppedMs,
-    });
+    if (by === 'session-lost' || by === 'inaudible') {
+      this.#journal.write({ type: 'turn-given-up', turn: this.#gate.turn, why: by, droppedMs });
+    } else {
+      this.#totals.bargeIns += 1;
+      this.#journal.write({
+        type: 'barge-in',
+        by,
+        generation: this.#playout.generation,
+        bargeInMs: onsetAtMs === null ? null : clearedAtMs - onsetAtMs,
+        gatewayMs: by === 'model' ? clearedAtMs - receivedAtMs : null,
+        droppedMs,
+      });
+    }
     this.#generationCut(heardTo, receivedAtMs);
   }
 
   /** The account of a cut generation waits for the marks that the carrier throws out: they tell where it was cut. */
   #generationCut(heardTo: number, nowMs: number): void {
     this.#closeCut();
-    this.#cut = { heardTo, generation: this.#playout.generation - 1, untilMs: nowMs + CUT_MARKS_MS };
+    this.#cut = {
+      heardTo,
+      generation: this.#playout.generation - 1,
+      untilMs: nowMs + CUT_MARKS_MS,
+      nextFrom: this.#playout.queuedTo,
+      sentMs: this.#playout.counts.sentMs,
+    };
     if (this.#playout.cut?.settled !== false) this.#closeCut();
   }
 
@@ -478,17 +605,24 @@ export class Conversation {
     const cut = this.#cut;
     if (cut === null) return;
     this.#cut = null;
-    this.#closeGeneration('cleared', this.#playout.cut?.heardTo ?? cut.heardTo, cut.generation);
+    const heardTo = this.#playout.cut?.heardTo ?? cut.heardTo;
+    this.#closeGeneration('cleared', heardTo, cut.generation, cut.nextFrom, cut.sentMs);
   }
 
-  #closeGeneration(how: 'played' | 'cleared', heardTo: number, generation: number): void {
+  #closeGeneration(
+    how: 'played' | 'cleared',
+    heardTo: number,
+    generation: number,
+    nextFrom = this.#playout.queuedTo,
+    sentMs = this.#playout.counts.sentMs,
+  ): void {
     const from = this.#generationFrom;
     const turns = this.#ledger.heardUpTo(heardTo, from);
-    this.#ledger.cutAt(heardTo);
-    this.#generationFrom = this.#playout.queuedTo;
+    this.#host.onHeard(turns);
+    this.#ledger.cutAt(heardTo, nextFrom);
+    this.#generationFrom = nextFrom;
     const heardMs = Math.max(0, heardTo - from) / this.#samplesPerMs;
     this.#totals.heardMs += heardMs;
-    const { sentMs } = this.#playout.counts;
     const sentInItMs = sentMs - this.#generationSentMs;
     this.#generationSentMs = sentMs;
     this.#journal.write({

@@ -2,7 +2,13 @@
  * What the web server needs of the calls, and nothing more: the webhook asks to admit, the socket asks to attach.
  * Implemented by the call registry; the HTTP layer never sees a call from inside.
  */
-import type { CarrierAdapter, IncomingCall, RefusalReason } from '../carriers/carrier.ts';
+import type {
+  AfterStream,
+  CarrierAdapter,
+  ControlResult,
+  IncomingCall,
+  RefusalReason,
+} from '../carriers/carrier.ts';
 import type { EndReason } from './end-reason.ts';
 
 /** One accepted carrier socket as the call uses it. Nothing here throws. */
@@ -47,19 +53,44 @@ export interface CallSummary {
   readonly durationMs: number;
 }
 
+/** A call that somebody wants placed. `bot`: by its name; null: the one that answers calls to `from`. */
+export interface DialAsk {
+  readonly carrier: string;
+  readonly from: string;
+  readonly to: string;
+  readonly bot: string | null;
+}
+
+/** `detail` says what was found and what was wanted; it may hold numbers, and is for whoever asked. */
+export type DialOutcome =
+  /** `ref`: ours, of the call as soon as it is answered. `callId`: the carrier's own name of the call, or of our asking. */
+  | { readonly ok: true; readonly ref: string; readonly callId: string }
+  | {
+      readonly ok: false;
+      readonly why: 'invalid' | 'not-allowed' | 'too-many' | 'draining' | 'full';
+      readonly detail: string;
+    }
+  | {
+      readonly ok: false;
+      readonly why: 'carrier';
+      readonly result: Exclude<ControlResult, 'done' | 'already-ended'>;
+      readonly detail: string;
+    };
+
 export interface CallDesk {
   /** Admits a signed call, or says why not. A repeated webhook re-arms the token (a second stream may follow). */
   admit(adapter: CarrierAdapter, call: IncomingCall): Admission;
   /** Checks a stream token at the upgrade, before it is accepted. */
   claimStream(adapter: CarrierAdapter, token: string): StreamClaim;
   /**
-   * The carrier asks what comes next. When the stream broke off and the call is alive, it is to open another one: what
-   * to answer with; null when there is nothing to go back to.
+   * The stream has ended and the carrier asks what comes next; `outcome` is that of a transfer it was told to make. When
+   * the stream broke off, or nobody answered, and the call is alive, it is to open another one.
    */
-  takeBack(
+  afterStream(
     adapter: CarrierAdapter,
     callId: string,
-  ): { readonly call: IncomingCall; readonly streamPath: string } | null;
+    outcome: 'answered' | 'unanswered' | null,
+  ): AfterStream | { readonly kind: 'stream'; readonly call: IncomingCall; readonly streamPath: string };
   /** A carrier's status callback: the call has ended, its stream failed … Unknown calls are ignored. */
   carrierSays(
     adapter: CarrierAdapter,
@@ -67,6 +98,10 @@ export interface CallDesk {
     what: 'ended' | 'stream-failed' | 'stream-stopped',
     detail: string,
   ): void;
+  /** Who has answered a call that we placed, as far as the carrier can tell. Unknown calls are ignored. */
+  answeredBy(adapter: CarrierAdapter, callId: string, by: 'person' | 'machine' | 'unknown'): void;
+  /** Places a call. Never rejects; resolves when the carrier has taken it or not, not when it is answered. */
+  dial(ask: DialAsk): Promise<DialOutcome>;
   readonly activeCalls: number;
   readonly pendingStreams: number;
   readonly capacity: number;

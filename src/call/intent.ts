@@ -3,7 +3,8 @@
  * it but a new generation of playout.
  *
  *   arriving ─▶ greeting ─▶ talking ─▶ hanging-up ─▶ ended
- *       │     └ listening ┘    ▲──────────┘ │ (the caller speaks)
+ *       │     └ listening ┘    ▲ ▲────────┘ │ (the caller speaks)
+ *       │                      │ └──────── away (handed to somebody else, who did not answer)
  *       └──────────── apologising ──────────┴─▶ ended
  */
 import type { EndReason } from './end-reason.ts';
@@ -14,7 +15,7 @@ export const GREETING_WAIT_MS = 2_500;
 /** The caller spoke before the greeting came: the answer to that is waited for, but not for ever. */
 export const ANSWER_WAIT_MS = 6_000;
 /** Nobody answers because there is no session: a line that is silent this long sounds dead. */
-export const DEAD_AIR_MS = 2_500;
+export const DEAD_AIR_MS = 1_500;
 export const FILLER_EVERY_MS = 6_000;
 /** The bot asked to hang up without a word: the goodbye may still come. */
 export const GOODBYE_WAIT_MS = 2_000;
@@ -25,14 +26,21 @@ export const ONSET_DOUBT_MS = 500;
 /** A farewell or apology that is never reported as played must not keep the call. */
 export const CLIP_DEADLINE_MS = 12_000;
 
+/** The carrier has not said who has answered: most machines are known for machines by then, and a person waits. */
+export const PERSON_WAIT_MS = 5_000;
+
 export type GreetingMode = 'at-once' | 'after-caller' | 'none';
 export type ClipName = 'greeting' | 'apology' | 'goodbye' | 'moment';
 
 export interface IntentPolicy {
+  /** Whom the caller is put through to when there is no model any more; null: nobody. */
+  readonly fallback: string | null;
   readonly greeting: GreetingMode;
   /** `after-caller`: a caller who says nothing for so long is greeted. */
   readonly callerWaitMs: number;
   readonly maxCallMs: number;
+  /** A call that we placed, and the carrier tells people from machines: nobody is spoken to before it has. */
+  readonly awaitsPerson: boolean;
 }
 
 export type IntentState =
@@ -41,6 +49,8 @@ export type IntentState =
       readonly policy: IntentPolicy;
       readonly legReady: boolean;
       readonly sessionReady: boolean;
+      /** There is somebody to speak to, as far as anybody knows. */
+      readonly person: boolean;
     }
   /** `greetAtMs`: when a caller who has said nothing is greeted. */
   | { readonly name: 'listening'; readonly policy: IntentPolicy; readonly greetAtMs: number }
@@ -51,16 +61,42 @@ export type IntentState =
       readonly policy: IntentPolicy;
       readonly phase: 'awaiting-goodbye' | 'playing-out' | 'grace';
       readonly reason: EndReason;
+      /** To whom the caller is put through instead of hanging up. */
+      readonly transfer: string | null;
+    }
+  /** The caller was handed to somebody else, and may come back. `failure`: meanwhile there is no session any more. */
+  | {
+      readonly name: 'away';
+      readonly policy: IntentPolicy;
+      readonly reason: EndReason;
+      readonly failure: string | null;
     }
   /** A last clip is played, then the call ends; the caller's words no longer change that. */
-  | { readonly name: 'apologising'; readonly legReady: boolean; readonly reason: EndReason }
+  | {
+      readonly name: 'apologising';
+      readonly legReady: boolean;
+      readonly reason: EndReason;
+      /** Somebody the caller is put through to afterwards. */
+      readonly transfer: string | null;
+      readonly policy: IntentPolicy;
+    }
   | { readonly name: 'ended' };
 
-export type IntentTimer = 'greeting' | 'caller' | 'goodbye' | 'grace' | 'clip' | 'limit' | 'filler';
+export type IntentTimer =
+  | 'greeting'
+  | 'caller'
+  | 'goodbye'
+  | 'grace'
+  | 'clip'
+  | 'limit'
+  | 'filler'
+  | 'person';
 
 export type IntentEvent =
   | { readonly type: 'leg-ready' }
   | { readonly type: 'session-ready' }
+  /** The carrier says that a person has answered, or that it cannot tell. */
+  | { readonly type: 'person-answered' }
   /** The connection is gone and another is being opened. */
   | { readonly type: 'session-lost' }
   | { readonly type: 'session-failed'; readonly detail: string }
@@ -70,7 +106,15 @@ export type IntentEvent =
   | { readonly type: 'caller-spoke' }
   /** The first audio of a model's turn went into playout. */
   | { readonly type: 'bot-audible' }
-  | { readonly type: 'hang-up-asked'; readonly detail: string; readonly goodbyeSpoken: boolean }
+  /** `transfer`: the target to put the caller through to; null: to hang up. */
+  | {
+      readonly type: 'hang-up-asked';
+      readonly detail: string;
+      readonly goodbyeSpoken: boolean;
+      readonly transfer: string | null;
+    }
+  /** The caller was not put through, and is on the line again. */
+  | { readonly type: 'returned'; readonly sessionReady: boolean }
   /** Nothing is left to play, and the caller has heard it all. */
   | { readonly type: 'playout-drained' }
   | { readonly type: 'timer'; readonly timer: IntentTimer }
@@ -89,16 +133,31 @@ export type IntentEffect =
   | { readonly type: 'cancel'; readonly timer: IntentTimer }
   | { readonly type: 'hang-up-armed'; readonly detail: string }
   | { readonly type: 'hang-up-disarmed' }
+  /** Hands the caller to the target; what comes of it is `returned` or `leg-ended`. */
+  | { readonly type: 'transfer'; readonly target: string; readonly reason: EndReason }
   | { readonly type: 'end'; readonly reason: EndReason };
 
 type IntentStep = Step<IntentState, IntentEffect>;
 
 export function newIntent(policy: IntentPolicy): IntentState {
-  return { name: 'arriving', policy, legReady: false, sessionReady: false };
+  return { name: 'arriving', policy, legReady: false, sessionReady: false, person: !policy.awaitsPerson };
 }
 
 const ENDED: IntentState = { name: 'ended' };
 const end = (reason: EndReason): IntentStep => [ENDED, [{ type: 'end', reason }]];
+
+/** Line and session, and somebody to speak to: what is missing is waited for. */
+function arrive(
+  state: Extract<IntentState, { name: 'arriving' }>,
+  before: readonly IntentEffect[],
+  nowMs: number,
+): IntentStep {
+  if (!state.legReady || !state.person) return [state, before];
+  if (!state.sessionReady)
+    return [state, [...before, { type: 'arm', timer: 'filler', delayMs: DEAD_AIR_MS }]];
+  const [next, effects] = arrived(state.policy, nowMs);
+  return [next, [...before, ...effects]];
+}
 
 function arrived(policy: IntentPolicy, nowMs: number): IntentStep {
   switch (policy.greeting) {
@@ -123,21 +182,29 @@ function arrived(policy: IntentPolicy, nowMs: number): IntentStep {
   }
 }
 
-function apologise(legReady: boolean, detail: string): IntentStep {
-  return farewell(legReady, 'apology', { who: 'model', how: 'error', detail });
+function apologise(policy: IntentPolicy, legReady: boolean, detail: string): IntentStep {
+  const reason: EndReason = { who: 'model', how: 'error', detail };
+  return lastWords(policy, legReady, reason, [{ type: 'play-clip', clip: 'apology' }], policy.fallback);
 }
 
-function farewell(legReady: boolean, clip: ClipName, reason: EndReason): IntentStep {
-  return lastWords(legReady, reason, [{ type: 'play-clip', clip }]);
+function farewell(policy: IntentPolicy, legReady: boolean, clip: ClipName, reason: EndReason): IntentStep {
+  return lastWords(policy, legReady, reason, [{ type: 'play-clip', clip }]);
 }
 
 /** What is still to be heard is heard, and then the call ends, whatever the caller says. */
-function lastWords(legReady: boolean, reason: EndReason, clip: readonly IntentEffect[]): IntentStep {
+function lastWords(
+  policy: IntentPolicy,
+  legReady: boolean,
+  reason: EndReason,
+  clip: readonly IntentEffect[],
+  transfer: string | null = null,
+): IntentStep {
   const effects: IntentEffect[] = [
     { type: 'cancel', timer: 'greeting' },
     { type: 'cancel', timer: 'caller' },
     { type: 'cancel', timer: 'goodbye' },
     { type: 'cancel', timer: 'grace' },
+    { type: 'cancel', timer: 'person' },
     NO_FILLER,
   ];
   if (legReady) {
@@ -147,7 +214,7 @@ function lastWords(legReady: boolean, reason: EndReason, clip: readonly IntentEf
       { type: 'arm', timer: 'clip', delayMs: CLIP_DEADLINE_MS },
     );
   }
-  return [{ name: 'apologising', legReady, reason }, effects];
+  return [{ name: 'apologising', policy, legReady, reason, transfer }, effects];
 }
 
 const NO_FILLER: IntentEffect = { type: 'cancel', timer: 'filler' };
@@ -169,28 +236,35 @@ function sessionLost(state: IntentState): IntentStep {
 }
 
 function endAsked(
+  policy: IntentPolicy,
   legReady: boolean,
   { reason, politely = false }: { readonly reason: EndReason; readonly politely?: boolean },
 ): IntentStep {
-  return politely && legReady ? farewell(true, 'goodbye', reason) : end(reason);
+  return politely && legReady ? farewell(policy, true, 'goodbye', reason) : end(reason);
 }
 
+const HUNG_UP: EndReason = { who: 'bot', how: 'completed', detail: 'the bot hung up' };
+const TRANSFERRED: EndReason = { who: 'bot', how: 'transferred', detail: 'the caller was put through' };
 const LIMIT: EndReason = { who: 'gateway', how: 'limit', detail: 'the call reached its longest length' };
 
 function hangUp(
   policy: IntentPolicy,
-  event: { readonly detail: string; readonly goodbyeSpoken: boolean },
+  event: { readonly detail: string; readonly goodbyeSpoken: boolean; readonly transfer: string | null },
 ): IntentStep {
-  const reason: EndReason = { who: 'bot', how: 'completed', detail: 'the bot hung up' };
+  const { transfer } = event;
+  const reason: EndReason = transfer === null ? HUNG_UP : TRANSFERRED;
   const armed: IntentEffect[] = [
     { type: 'hang-up-armed', detail: event.detail },
     { type: 'cancel', timer: 'greeting' },
     { type: 'cancel', timer: 'caller' },
   ];
   return event.goodbyeSpoken
-    ? [{ name: 'hanging-up', policy, phase: 'playing-out', reason }, [...armed, { type: 'watch-playout' }]]
+    ? [
+        { name: 'hanging-up', policy, phase: 'playing-out', reason, transfer },
+        [...armed, { type: 'watch-playout' }],
+      ]
     : [
-        { name: 'hanging-up', policy, phase: 'awaiting-goodbye', reason },
+        { name: 'hanging-up', policy, phase: 'awaiting-goodbye', reason, transfer },
         [...armed, { type: 'arm', timer: 'goodbye', delayMs: GOODBYE_WAIT_MS }],
       ];
 }
@@ -198,42 +272,43 @@ function hangUp(
 const table: Table<IntentState, IntentEvent, IntentEffect> = {
   arriving: {
     'leg-ready': (state, _event, nowMs) => {
-      const limit: IntentEffect = { type: 'arm', timer: 'limit', delayMs: state.policy.maxCallMs };
-      if (!state.sessionReady) {
-        return [
-          { ...state, legReady: true },
-          [limit, { type: 'arm', timer: 'filler', delayMs: DEAD_AIR_MS }],
-        ];
-      }
-      const [next, effects] = arrived(state.policy, nowMs);
-      return [next, [limit, ...effects]];
+      const timers: IntentEffect[] = [{ type: 'arm', timer: 'limit', delayMs: state.policy.maxCallMs }];
+      if (!state.person) timers.push({ type: 'arm', timer: 'person', delayMs: PERSON_WAIT_MS });
+      return arrive({ ...state, legReady: true }, timers, nowMs);
     },
-    'session-ready': (state, _event, nowMs) => {
-      if (!state.legReady) return [{ ...state, sessionReady: true }, []];
-      const [next, effects] = arrived(state.policy, nowMs);
-      return [next, [NO_FILLER, ...effects]];
-    },
+    'session-ready': (state, _event, nowMs) =>
+      arrive({ ...state, sessionReady: true }, state.legReady ? [NO_FILLER] : [], nowMs),
+    'person-answered': personAnswered,
+    // "One moment" is for a person.
     'session-lost': (state) =>
-      state.legReady ? sessionLost(state) : [{ ...state, sessionReady: false }, []],
-    'session-failed': (state, { detail }) => apologise(state.legReady, detail),
+      state.legReady && state.person
+        ? sessionLost({ ...state, sessionReady: false })
+        : [{ ...state, sessionReady: false }, []],
+    // An answering machine is not put through to anybody.
+    'session-failed': (state, { detail }) =>
+      apologise(state.person ? state.policy : { ...state.policy, fallback: null }, state.legReady, detail),
     'caller-onset': stay,
     'caller-spoke': stay,
     'bot-audible': stay,
     // Nobody has been spoken to yet; and without a line nothing would ever be reported as played out.
     'hang-up-asked': stay,
+    returned: stay,
     'playout-drained': stay,
-    timer: (state, { timer }) => {
+    timer: (state, event, nowMs) => {
+      const { timer } = event;
+      if (timer === 'person') return personAnswered(state, event, nowMs);
       if (timer === 'filler' && state.legReady) return fill(state);
-      return timer === 'limit' ? farewell(state.legReady, 'goodbye', LIMIT) : stay(state);
+      return timer === 'limit' ? farewell(state.policy, state.legReady, 'goodbye', LIMIT) : stay(state);
     },
     'leg-ended': (_state, { reason }) => end(reason),
-    'end-asked': (state, event) => endAsked(state.legReady, event),
+    'end-asked': (state, event) => endAsked(state.policy, state.legReady, event),
   },
   listening: {
     'leg-ready': stay,
+    'person-answered': stay,
     'session-ready': (state) => [state, [NO_FILLER]],
     'session-lost': sessionLost,
-    'session-failed': (_state, { detail }) => apologise(true, detail),
+    'session-failed': (state, { detail }) => apologise(state.policy, true, detail),
     // It takes a moment to tell speech from a cough; a greeting in that moment would come on top of what the caller says.
     'caller-onset': (state, _event, nowMs) => [
       state,
@@ -248,9 +323,10 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
       [{ type: 'cancel', timer: 'caller' }],
     ],
     'hang-up-asked': (state, event) => hangUp(state.policy, event),
+    returned: stay,
     'playout-drained': stay,
     timer: (state, { timer }) => {
-      if (timer === 'limit') return farewell(true, 'goodbye', LIMIT);
+      if (timer === 'limit') return farewell(state.policy, true, 'goodbye', LIMIT);
       if (timer === 'filler') return fill(state);
       if (timer !== 'caller') return stay(state);
       return [
@@ -262,12 +338,13 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
       ];
     },
     'leg-ended': (_state, { reason }) => end(reason),
-    'end-asked': (_state, event) => endAsked(true, event),
+    'end-asked': (state, event) => endAsked(state.policy, true, event),
   },
   greeting: {
     'leg-ready': stay,
     // The session was replaced while the greeting was due: the new one has not been asked yet, and nothing was heard.
     // It may know of the first asking all the same, so that this one counts as the second; after that comes the clip.
+    'person-answered': stay,
     'session-ready': (state) =>
       state.attempt === 2
         ? [state, [NO_FILLER, { type: 'open-uplink' }]]
@@ -281,7 +358,7 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
             ],
           ],
     'session-lost': sessionLost,
-    'session-failed': (_state, { detail }) => apologise(true, detail),
+    'session-failed': (state, { detail }) => apologise(state.policy, true, detail),
     'caller-onset': stay,
     // The caller spoke first; the model answers that, and a greeting now would come on top. If it does not, the caller
     // must not be left alone with a model that has said nothing yet.
@@ -291,9 +368,10 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
       [{ type: 'cancel', timer: 'greeting' }],
     ],
     'hang-up-asked': (state, event) => hangUp(state.policy, event),
+    returned: stay,
     'playout-drained': stay,
     timer: (state, { timer }) => {
-      if (timer === 'limit') return farewell(true, 'goodbye', LIMIT);
+      if (timer === 'limit') return farewell(state.policy, true, 'goodbye', LIMIT);
       if (timer === 'filler') return fill(state);
       if (timer !== 'greeting') return stay(state);
       if (state.attempt === 1) {
@@ -308,66 +386,75 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
       return [{ name: 'talking', policy: state.policy }, [{ type: 'play-clip', clip: 'greeting' }]];
     },
     'leg-ended': (_state, { reason }) => end(reason),
-    'end-asked': (_state, event) => endAsked(true, event),
+    'end-asked': (state, event) => endAsked(state.policy, true, event),
   },
   talking: {
     'leg-ready': stay,
+    'person-answered': stay,
     'session-ready': (state) => [state, [NO_FILLER, { type: 'open-uplink' }]],
     'session-lost': sessionLost,
-    'session-failed': (_state, { detail }) => apologise(true, detail),
+    'session-failed': (state, { detail }) => apologise(state.policy, true, detail),
     'caller-onset': stay,
     'caller-spoke': stay,
     'bot-audible': stay,
     'hang-up-asked': (state, event) => hangUp(state.policy, event),
+    returned: stay,
     'playout-drained': stay,
     timer: (state, { timer }) => {
       if (timer === 'filler') return fill(state);
-      return timer === 'limit' ? farewell(true, 'goodbye', LIMIT) : stay(state);
+      return timer === 'limit' ? farewell(state.policy, true, 'goodbye', LIMIT) : stay(state);
     },
     'leg-ended': (_state, { reason }) => end(reason),
-    'end-asked': (_state, event) => endAsked(true, event),
+    'end-asked': (state, event) => endAsked(state.policy, true, event),
   },
   'hanging-up': {
     'leg-ready': stay,
+    'person-answered': stay,
     'session-ready': (state) => [state, [NO_FILLER, { type: 'open-uplink' }]],
     'session-lost': sessionLost,
     // The goodbye was said or will not be: nothing is left to apologise for. But nobody would answer the caller either.
-    'session-failed': (state) => lastWords(true, state.reason, []),
+    'session-failed': (state) => lastWords(state.policy, true, state.reason, [], state.transfer),
     'caller-onset': (state) =>
       state.phase === 'grace'
         ? [state, [{ type: 'arm', timer: 'grace', delayMs: HANG_UP_GRACE_MS }]]
         : stay(state),
-    'caller-spoke': (state) => [
-      { name: 'talking', policy: state.policy },
-      [
-        { type: 'cancel', timer: 'goodbye' },
-        { type: 'cancel', timer: 'grace' },
-        { type: 'hang-up-disarmed' },
-      ],
-    ],
+    // Who is being put through may well say thank you.
+    'caller-spoke': (state) =>
+      state.transfer !== null
+        ? stay(state)
+        : [
+            { name: 'talking', policy: state.policy },
+            [
+              { type: 'cancel', timer: 'goodbye' },
+              { type: 'cancel', timer: 'grace' },
+              { type: 'hang-up-disarmed' },
+            ],
+          ],
     'bot-audible': (state) => (state.phase === 'playing-out' ? stay(state) : playOut(state)),
     'hang-up-asked': stay,
+    returned: stay,
     'playout-drained': (state) =>
       state.phase === 'playing-out'
         ? [{ ...state, phase: 'grace' }, [{ type: 'arm', timer: 'grace', delayMs: HANG_UP_GRACE_MS }]]
         : stay(state),
     timer: (state, { timer }) => {
       if (timer === 'goodbye' && state.phase === 'awaiting-goodbye') return playOut(state);
-      if (timer === 'grace' && state.phase === 'grace') return end(state.reason);
+      if (timer === 'grace' && state.phase === 'grace') return leave(state);
       if (timer === 'limit') return end(LIMIT);
       // Nothing is said into a goodbye. But a caller who calls the hang-up off must not be left in silence.
       if (timer === 'filler') return [state, [{ type: 'arm', timer: 'filler', delayMs: DEAD_AIR_MS }]];
       return stay(state);
     },
     'leg-ended': (_state, { reason }) => end(reason),
-    'end-asked': (_state, event) => endAsked(true, event),
+    'end-asked': (state, event) => endAsked(state.policy, true, event),
   },
   apologising: {
     'leg-ready': (state) => {
       if (state.legReady) return stay(state);
       const clip: ClipName = state.reason.how === 'limit' ? 'goodbye' : 'apology';
-      return farewell(true, clip, state.reason);
+      return lastWords(state.policy, true, state.reason, [{ type: 'play-clip', clip }], state.transfer);
     },
+    'person-answered': stay,
     'session-ready': stay,
     'session-lost': stay,
     'session-failed': stay,
@@ -375,13 +462,42 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
     'caller-spoke': stay,
     'bot-audible': stay,
     'hang-up-asked': stay,
-    'playout-drained': (state) => (state.legReady ? end(state.reason) : stay(state)),
-    timer: (state, { timer }) => (timer === 'clip' || timer === 'limit' ? end(state.reason) : stay(state)),
+    returned: stay,
+    'playout-drained': (state) => (state.legReady ? leave(state) : stay(state)),
+    timer: (state, { timer }) => {
+      if (timer === 'limit') return end(state.reason);
+      return timer === 'clip' && state.legReady ? leave(state) : stay(state);
+    },
+    'leg-ended': (_state, { reason }) => end(reason),
+    'end-asked': (_state, { reason }) => end(reason),
+  },
+  away: {
+    'leg-ready': stay,
+    'person-answered': stay,
+    'session-ready': (state) => [{ ...state, failure: null }, []],
+    'session-lost': stay,
+    'session-failed': (state, { detail }) => [{ ...state, failure: detail }, []],
+    'caller-onset': stay,
+    'caller-spoke': stay,
+    'bot-audible': stay,
+    'hang-up-asked': stay,
+    returned: (state, { sessionReady }) => {
+      const { policy, failure } = state;
+      // Nobody is there who could go on: neither the model nor, as it has turned out, whom the caller was sent to.
+      if (failure !== null) return apologise({ ...policy, fallback: null }, true, failure);
+      const next: IntentEffect = sessionReady
+        ? { type: 'open-uplink' }
+        : { type: 'arm', timer: 'filler', delayMs: DEAD_AIR_MS };
+      return [{ name: 'talking', policy }, [next]];
+    },
+    'playout-drained': stay,
+    timer: (state, { timer }) => (timer === 'limit' ? end(state.reason) : stay(state)),
     'leg-ended': (_state, { reason }) => end(reason),
     'end-asked': (_state, { reason }) => end(reason),
   },
   ended: {
     'leg-ready': stay,
+    'person-answered': stay,
     'session-ready': stay,
     'session-lost': stay,
     'session-failed': stay,
@@ -389,12 +505,35 @@ const table: Table<IntentState, IntentEvent, IntentEffect> = {
     'caller-spoke': stay,
     'bot-audible': stay,
     'hang-up-asked': stay,
+    returned: stay,
     'playout-drained': stay,
     timer: stay,
     'leg-ended': stay,
     'end-asked': stay,
   },
 };
+
+function personAnswered(
+  state: Extract<IntentState, { name: 'arriving' }>,
+  _event: IntentEvent,
+  nowMs: number,
+): IntentStep {
+  if (state.person) return stay(state);
+  const stop: IntentEffect[] = state.legReady ? [{ type: 'cancel', timer: 'person' }] : [];
+  return arrive({ ...state, person: true }, stop, nowMs);
+}
+
+/** The last word was heard: the caller is put through, or the call is over. */
+function leave(state: Extract<IntentState, { name: 'hanging-up' | 'apologising' }>): IntentStep {
+  const { reason, transfer } = state;
+  if (transfer === null) return end(reason);
+  // Who comes back from the fallback and finds no model again is not sent there a second time.
+  const policy = state.name === 'apologising' ? { ...state.policy, fallback: null } : state.policy;
+  return [
+    { name: 'away', policy, reason: TRANSFERRED, failure: null },
+    [NO_FILLER, { type: 'transfer', target: transfer, reason: TRANSFERRED }],
+  ];
+}
 
 function playOut(state: Extract<IntentState, { name: 'hanging-up' }>): IntentStep {
   return [

@@ -3,9 +3,13 @@
  * console and the laboratory only subscribe; the call knows none of them. What a person said, dialled or is called
  * stands under `pii` alone, so that a sink can drop it by name.
  */
-import type { CarrierId, MediaFault, MediaFormat } from '../carriers/carrier.ts';
+import type { CarrierId, ControlResult, MediaFault, MediaFormat } from '../carriers/carrier.ts';
 import type { CloseClass, Usage } from '../gemini/live-session.ts';
 import type { EndReason } from './end-reason.ts';
+import type { Rung } from './ladder.ts';
+import type { RotationCause } from './session.ts';
+import type { StallSign, StallStep } from './stall-doctor.ts';
+import type { ToolFact } from './tool-desk.ts';
 import type { CallTotals } from './totals.ts';
 
 export type JournalFact =
@@ -33,8 +37,55 @@ export type JournalFact =
       readonly how: 'stop' | 'close' | 'timeout' | 'unusable';
       readonly detail: string;
     }
-  | { readonly type: 'session-connecting'; readonly epoch: number; readonly attempt: number }
-  | { readonly type: 'session-ready'; readonly epoch: number; readonly setupMs: number }
+  | {
+      readonly type: 'session-connecting';
+      readonly epoch: number;
+      readonly attempt: number;
+      readonly rung: Rung;
+    }
+  /** `setupMs`: from when nothing of ours stood in its way any more. */
+  | {
+      readonly type: 'session-ready';
+      readonly epoch: number;
+      readonly setupMs: number;
+      readonly how: 'first' | 'resumed' | 'fresh';
+    }
+  /** The connection is to be replaced, at the next quiet moment or at `forceAtMs`. */
+  | {
+      readonly type: 'rotation-due';
+      readonly epoch: number;
+      readonly cause: RotationCause;
+      readonly forceAtMs: number;
+    }
+  /**
+   * A connection took the place of another. `gapMs`: from the last of the caller's audio that the old one took to the
+   * first that the new one did, of which `setupMs` were the set-up's; `resentMs` of the caller were sent once more.
+   */
+  | {
+      readonly type: 'rotated';
+      readonly planned: boolean;
+      readonly how: 'resumed' | 'fresh';
+      readonly gapMs: number;
+      readonly setupMs: number;
+      readonly resentMs: number;
+    }
+  /** What was left to play of it was cleared: it will be made anew, or nobody could have heard it. */
+  | {
+      readonly type: 'turn-given-up';
+      readonly turn: number;
+      readonly why: 'session-lost' | 'inaudible';
+      readonly droppedMs: number;
+    }
+  /** The model was told what it cannot know: that it was cut off, what a tool has answered. */
+  | { readonly type: 'model-told'; readonly what: 'go-on' | 'repeat' | 'tool-result' | 'nudge' | 'returned' }
+  /** The model is not well, though its socket is: what was seen, and what is done about it. */
+  | {
+      readonly type: 'stall';
+      readonly sign: StallSign;
+      readonly step: StallStep;
+      readonly detail: string;
+    }
+  | { readonly type: 'session-forgotten'; readonly promptTokens: number; readonly before: number }
   | {
       readonly type: 'session-failed';
       readonly epoch: number;
@@ -109,20 +160,20 @@ export type JournalFact =
       readonly pii: { readonly text: string };
     }
   | { readonly type: 'dtmf'; readonly pii: { readonly digit: string } }
+  /** The keys were given to the model, or wait for a connection that takes them. */
+  | { readonly type: 'keys-given'; readonly pii: { readonly keys: string } }
   | {
-      readonly type: 'tool-called';
-      readonly name: string;
-      readonly id: string;
-      readonly pii: { readonly args: string };
+      readonly type: 'clip-played';
+      readonly turn: number;
+      readonly isFiller: boolean;
+      readonly pii: { readonly text: string };
     }
+  | ToolFact
+  /** The caller is handed to somebody else: asked for, refused by the carrier (its result), unanswered, back on the line. */
   | {
-      readonly type: 'tool-answered';
-      readonly name: string;
-      readonly id: string;
-      readonly ok: boolean;
-      readonly tookMs: number;
+      readonly type: 'transfer';
+      readonly what: 'asked' | 'unanswered' | 'returned' | Exclude<ControlResult, 'done'>;
     }
-  | { readonly type: 'tools-cancelled'; readonly ids: readonly string[] }
   | { readonly type: 'hang-up-armed'; readonly detail: string }
   | { readonly type: 'hang-up-disarmed' }
   | {

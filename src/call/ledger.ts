@@ -46,10 +46,10 @@ export class HeardLedger {
     entry.text = (entry.text + text).slice(0, KEPT_TEXT);
   }
 
-  /** Playout was cut when the caller had heard up to `position`; nothing queued before now will be played. */
-  cutAt(position: number): void {
+  /** Playout was cut when the caller had heard up to `position`; what was queued before `queuedTo` will not be played. */
+  cutAt(position: number, queuedTo: number): void {
     for (const entry of this.#turns) {
-      if (entry.heardTo === null && entry.to > entry.from)
+      if (entry.heardTo === null && entry.to > entry.from && entry.from < queuedTo)
         entry.heardTo = Math.min(entry.to, Math.max(entry.from, position));
     }
   }
@@ -59,6 +59,14 @@ export class HeardLedger {
     return this.#turns
       .filter((entry) => entry.to > fromPosition)
       .map((entry) => this.#heard(entry, position));
+  }
+
+  /** How much of a turn was heard, when everything up to `position` was. */
+  heardMs(turn: number, position: number): number {
+    const entry = this.#turns.find((each) => each.turn === turn);
+    if (entry === undefined) return 0;
+    const heardTo = entry.heardTo ?? Math.min(entry.to, Math.max(entry.from, position));
+    return (heardTo - entry.from) / this.#samplesPerMs;
   }
 
   /** What has been made of a turn so far. */

@@ -24,11 +24,19 @@ export type LegState =
   | { readonly name: 'opened'; readonly epoch: number; readonly deadlineMs: number }
   /** `pendingEpoch`: a second socket of the call that has not said `start` yet. */
   | { readonly name: 'attached'; readonly epoch: number; readonly pendingEpoch: number | null }
+  /**
+   * Another stream may come until `untilMs`, and one that has come by then has a deadline of its own. `reason`: how the
+   * call has ended when nothing comes of it any more. `open`: its socket is still there; `left`: who has gone when it
+   * is not, and nothing else is known.
+   */
   | {
       readonly name: 'lost';
       readonly epoch: number;
       readonly pendingEpoch: number | null;
-      readonly broken: boolean;
+      readonly untilMs: number;
+      readonly reason: EndReason;
+      readonly open: boolean;
+      readonly left: EndReason;
     }
   | { readonly name: 'ended' };
 
@@ -43,8 +51,20 @@ export type LegEvent =
       readonly detail: string;
       readonly broken: boolean;
     }
-  /** The carrier was told to open another stream. */
-  | { readonly type: 'stream-expected' }
+  /** The carrier was told to open another stream. `returning`: for a caller who was with somebody else. */
+  | { readonly type: 'stream-expected'; readonly returning: boolean }
+  /**
+   * The caller is handed to somebody else; the stream may come back, until `untilMs`. `close`: by closing it. Said again
+   * when more is known of how long that may take, and how it ends.
+   */
+  | {
+      readonly type: 'let-go';
+      readonly reason: EndReason;
+      readonly untilMs: number;
+      readonly close: boolean;
+    }
+  /** Nothing came of that, and the stream was never given up. */
+  | { readonly type: 'hold-on' }
   | { readonly type: 'deadline' }
   | { readonly type: 'carrier-ended'; readonly reason: EndReason }
   | { readonly type: 'end' };
@@ -91,6 +111,8 @@ const table: Table<LegState, LegEvent, LegEffect> = {
     'stream-stopped': stay,
     'socket-closed': stay,
     'stream-expected': stay,
+    'let-go': stay,
+    'hold-on': stay,
     deadline: () => end(NO_STREAM),
     'carrier-ended': (_state, { reason }) => end(reason),
     end: () => [ENDED, [{ type: 'cancel-deadline' }]],
@@ -121,6 +143,8 @@ const table: Table<LegState, LegEvent, LegEffect> = {
           ]
         : stay(state),
     'stream-expected': stay,
+    'let-go': stay,
+    'hold-on': stay,
     deadline: (state) => end(NO_START, close(state.epoch, 1008, 'no start in time')),
     'carrier-ended': (state, { reason }) => end(reason, close(state.epoch, 1000, 'the call has ended')),
     end: (state) => [ENDED, [{ type: 'cancel-deadline' }, close(state.epoch, 1000, 'the call has ended')]],
@@ -146,12 +170,12 @@ const table: Table<LegState, LegEvent, LegEffect> = {
             ],
           ]
         : stay(state),
-    'stream-stopped': (state, { epoch }) => {
+    'stream-stopped': (state, { epoch }, nowMs) => {
       if (epoch !== state.epoch) return stay(state);
       // A second socket is on its way: the carrier moved the stream rather than ending the call.
       if (state.pendingEpoch !== null)
         return [
-          { ...state, name: 'lost', broken: false },
+          lost(state, CLOSED, nowMs + LOST_GRACE_MS),
           [{ type: 'leg-paused' }, close(epoch, 1000, 'stopped')],
         ];
       return end(CALLER_HUNG_UP, close(epoch, 1000, 'stopped'));
@@ -161,10 +185,16 @@ const table: Table<LegState, LegEvent, LegEffect> = {
         return [{ ...state, pendingEpoch: null }, [{ type: 'cancel-deadline' }]];
       if (epoch !== state.epoch) return stay(state);
       const pause: LegEffect[] = [{ type: 'leg-paused' }];
-      if (state.pendingEpoch === null) pause.push({ type: 'arm-deadline', dueMs: nowMs + LOST_GRACE_MS });
-      return [{ name: 'lost', epoch, pendingEpoch: state.pendingEpoch, broken }, pause];
+      const untilMs = nowMs + LOST_GRACE_MS;
+      if (state.pendingEpoch === null) pause.push({ type: 'arm-deadline', dueMs: untilMs });
+      return [lost(state, broken ? BROKEN : CLOSED, untilMs), pause];
     },
     'stream-expected': stay,
+    'let-go': (state, event) => {
+      const { reason, untilMs } = event;
+      return letGo({ ...lost(state, CLOSED, untilMs), reason, open: true }, event, [{ type: 'leg-paused' }]);
+    },
+    'hold-on': stay,
     deadline: (state) =>
       state.pendingEpoch === null
         ? stay(state)
@@ -186,25 +216,70 @@ const table: Table<LegState, LegEvent, LegEffect> = {
       epoch === state.pendingEpoch
         ? [
             { name: 'attached', epoch, pendingEpoch: null },
-            [{ type: 'cancel-deadline' }, { type: 'leg-ready', epoch, replaced: true }],
+            [
+              { type: 'cancel-deadline' },
+              ...(state.open ? [close(state.epoch, 1000, 'replaced by a newer stream of the call')] : []),
+              { type: 'leg-ready', epoch, replaced: true },
+            ],
           ]
         : stay(state),
-    'stream-stopped': stay,
-    'socket-closed': (state, { epoch }, nowMs) =>
-      epoch === state.pendingEpoch
-        ? [{ ...state, pendingEpoch: null }, [{ type: 'arm-deadline', dueMs: nowMs + LOST_GRACE_MS }]]
+    // The carrier may end the stream of a caller who is put through, and so does a caller who hangs up.
+    'stream-stopped': (state, { epoch }) =>
+      epoch === state.epoch && state.open
+        ? [{ ...state, open: false, left: CALLER_HUNG_UP }, [close(epoch, 1000, 'stopped')]]
         : stay(state),
-    'stream-expected': (state, _event, nowMs) => [
-      state,
-      [{ type: 'arm-deadline', dueMs: nowMs + START_DEADLINE_MS }],
-    ],
-    deadline: (state) =>
-      end(
-        state.broken ? BROKEN : CLOSED,
+    'socket-closed': (state, { epoch, broken }, nowMs) => {
+      if (epoch === state.epoch && state.open)
+        return [{ ...state, open: false, left: broken ? BROKEN : CLOSED }, []];
+      if (epoch !== state.pendingEpoch) return stay(state);
+      const untilMs = Math.max(state.untilMs, nowMs + LOST_GRACE_MS);
+      return [{ ...state, pendingEpoch: null, untilMs }, [{ type: 'arm-deadline', dueMs: untilMs }]];
+    },
+    'let-go': (state, event) => letGo({ ...state, reason: event.reason, untilMs: event.untilMs }, event, []),
+    'hold-on': (state, _event, nowMs) => {
+      const { epoch, pendingEpoch, left } = state;
+      const startMs = nowMs + START_DEADLINE_MS;
+      if (state.open) {
+        const deadline: LegEffect =
+          pendingEpoch === null ? { type: 'cancel-deadline' } : { type: 'arm-deadline', dueMs: startMs };
+        return [
+          { name: 'attached', epoch, pendingEpoch },
+          [deadline, { type: 'leg-ready', epoch, replaced: true }],
+        ];
+      }
+      const untilMs = nowMs + LOST_GRACE_MS;
+      const dueMs = pendingEpoch === null ? untilMs : startMs;
+      return [{ ...state, untilMs, reason: left }, [{ type: 'arm-deadline', dueMs }]];
+    },
+    'stream-expected': (state, { returning }, nowMs) => {
+      const untilMs = nowMs + START_DEADLINE_MS;
+      return [
+        { ...state, untilMs, ...(returning && { reason: NO_STREAM }) },
+        [{ type: 'arm-deadline', dueMs: untilMs }],
+      ];
+    },
+    deadline: (state, _event, nowMs) => {
+      // A socket without a start does not end the wait for one that has it.
+      if (state.pendingEpoch !== null && nowMs < state.untilMs)
+        return [
+          { ...state, pendingEpoch: null },
+          [
+            close(state.pendingEpoch, 1008, 'no start in time'),
+            { type: 'arm-deadline', dueMs: state.untilMs },
+          ],
+        ];
+      return end(
+        state.reason,
+        ...(state.open ? [close(state.epoch, 1000, 'the call has ended')] : []),
         ...(state.pendingEpoch === null ? [] : [close(state.pendingEpoch, 1008, 'no start in time')]),
-      ),
-    'carrier-ended': (state, { reason }) => end(reason, ...closeAll({ ...state, epoch: -1 })),
-    end: (state) => [ENDED, [{ type: 'cancel-deadline' }, ...closeAll({ ...state, epoch: -1 })]],
+      );
+    },
+    'carrier-ended': (state, { reason }) =>
+      end(reason, ...closeAll(state.open ? state : { ...state, epoch: -1 })),
+    end: (state) => [
+      ENDED,
+      [{ type: 'cancel-deadline' }, ...closeAll(state.open ? state : { ...state, epoch: -1 })],
+    ],
   },
   ended: {
     // A socket that arrives for a call that is over is sent away.
@@ -213,11 +288,40 @@ const table: Table<LegState, LegEvent, LegEffect> = {
     'stream-stopped': stay,
     'socket-closed': stay,
     'stream-expected': stay,
+    'let-go': stay,
+    'hold-on': stay,
     deadline: stay,
     'carrier-ended': stay,
     end: stay,
   },
 };
+
+type Attached = Extract<LegState, { name: 'attached' }>;
+type Lost = Extract<LegState, { name: 'lost' }>;
+
+/** The stream is gone, and `left` with it as far as anybody knows. */
+function lost({ epoch, pendingEpoch }: Attached, left: EndReason, untilMs: number): Lost {
+  return { name: 'lost', epoch, pendingEpoch, untilMs, reason: left, open: false, left };
+}
+
+/** A socket that was on its way would take the caller back from whom they are put through to. */
+function letGo(
+  state: Lost,
+  event: Extract<LegEvent, { type: 'let-go' }>,
+  before: readonly LegEffect[],
+): Step<LegState, LegEffect> {
+  const { epoch, pendingEpoch } = state;
+  const why = 'the caller is put through';
+  return [
+    { ...state, pendingEpoch: null, open: state.open && !event.close },
+    [
+      ...before,
+      { type: 'arm-deadline', dueMs: event.untilMs },
+      ...(pendingEpoch === null ? [] : [close(pendingEpoch, 1000, why)]),
+      ...(state.open && event.close ? [close(epoch, 1000, why)] : []),
+    ],
+  ];
+}
 
 function closeAll(state: { readonly epoch: number; readonly pendingEpoch: number | null }): LegEffect[] {
   const effects: LegEffect[] = [];

@@ -1,18 +1,32 @@
 /** The calls of this process: admits them, finds the one a stream belongs to, drains them. */
 import { randomUUID } from 'node:crypto';
 import type { BotShelf } from '../bots/load.ts';
-import type { CarrierAdapter, CarrierId, IncomingCall } from '../carriers/carrier.ts';
+import type { CarrierAdapter, CarrierId, DialResult, IncomingCall } from '../carriers/carrier.ts';
 import { callKeyOf, checkStreamToken, mintStreamToken } from '../carriers/stream-token.ts';
 import type { Timer } from '../clock.ts';
+import { messageOf } from '../errors.ts';
 import { Call, type CallDeps } from './call.ts';
-import type { Admission, CallDesk, CallSummary, StreamClaim } from './desk.ts';
+import type { Admission, CallDesk, CallSummary, DialAsk, DialOutcome, StreamClaim } from './desk.ts';
+import { DialDesk, type DialRules, RING_SECONDS } from './dial-desk.ts';
 import type { EndReason } from './end-reason.ts';
+import { createMemoryHandleStore, type HandleStore } from './handles.ts';
 import type { JournalEntry } from './journal.ts';
 import { Ticker } from './ticker.ts';
+
+/** What placing calls takes besides the calls themselves. */
+export interface Outbound {
+  readonly rules: DialRules;
+  /** Null for a carrier that is not configured. */
+  adapterOf(carrier: string): CarrierAdapter | null;
+  /** Whether the carrier can tell people from answering machines. */
+  detectsMachines(carrier: CarrierId): boolean;
+}
 
 export interface RegistryDeps extends CallDeps {
   readonly bots: BotShelf;
   readonly limits: { readonly maxCalls: number };
+  /** Absent: no calls are placed. */
+  readonly outbound?: Outbound;
 }
 
 interface Known {
@@ -21,6 +35,11 @@ interface Known {
   readonly streamPath: string;
 }
 
+const NO_OUTBOUND: Outbound = {
+  rules: { allow: [], perHour: 0 },
+  adapterOf: () => null,
+  detectsMachines: () => false,
+};
 const DRAINED: EndReason = { who: 'operator', how: 'drained', detail: 'the gateway was shut down' };
 
 export class CallRegistry implements CallDesk {
@@ -28,11 +47,15 @@ export class CallRegistry implements CallDesk {
   /** By the key of carrier and call id: what a stream token names. */
   readonly #calls = new Map<string, Known>();
   readonly #byRef = new Map<string, Known>();
+  readonly #outbound: Outbound;
+  readonly #dials: DialDesk;
   #drainingSinceMs: number | null = null;
   #onEmpty: (() => void)[] = [];
 
   constructor(deps: RegistryDeps) {
     this.#deps = deps;
+    this.#outbound = deps.outbound ?? NO_OUTBOUND;
+    this.#dials = new DialDesk(this.#outbound.rules);
   }
 
   get activeCalls(): number {
@@ -65,19 +88,37 @@ export class CallRegistry implements CallDesk {
       return { kind: 'admitted', ref: known.call.ref, streamPath: known.streamPath, repeated: true };
     }
     if (this.draining) return { kind: 'refused', reason: 'draining', detail: 'the gateway is shutting down' };
-    if (this.#calls.size >= this.capacity) {
+    const nowMs = this.#deps.clock.now();
+    const { dialRef } = incoming;
+    const order = dialRef === undefined ? null : this.#dials.find(dialRef, adapter.id, nowMs);
+    if (dialRef !== undefined && order === null) {
+      const detail = 'no call was placed that the carrier could mean, or it was too long ago';
+      return { kind: 'refused', reason: 'error', detail };
+    }
+    const placesKept = this.#dials.ringing(nowMs) - (order?.hasPlace ? 1 : 0);
+    if (this.#calls.size + placesKept >= this.capacity) {
       return {
         kind: 'refused',
         reason: 'busy',
-        detail: `${this.#calls.size} calls are in progress, the limit`,
+        detail: `${this.#calls.size} calls are in progress, and ${placesKept} that were placed ring: the limit`,
       };
     }
-    const bot = this.#deps.bots.botFor(incoming.to);
+    const bot = order === null ? this.#deps.bots.botFor(incoming.to) : this.#deps.bots.byName(order.bot);
     if (bot === null)
       return { kind: 'refused', reason: 'no-bot', detail: 'no bot answers the called number' };
 
-    const ref = randomUUID();
-    const call = new Call(this.#deps, { ref, adapter, incoming, bot, onEnded: () => this.#forget(key, ref) });
+    // Who has asked for a call knows it by the name that it has from then on.
+    const ref = order === null || dialRef === undefined ? randomUUID() : dialRef;
+    const call = new Call(this.#deps, {
+      ref,
+      adapter,
+      incoming,
+      bot,
+      awaitsPerson: order?.detectMachine ?? false,
+      onEnded: () => this.#forget(key, ref),
+    });
+    if (dialRef !== undefined) this.#dials.consume(dialRef);
+    if (order !== null && order.answerer !== null) call.answeredBy(order.answerer);
     const entry = { call, streamPath: this.#streamPath(adapter, incoming.callId) };
     if (call.finished) return { kind: 'refused', reason: 'error', detail: 'the call could not be set up' };
     this.#calls.set(key, entry);
@@ -85,11 +126,17 @@ export class CallRegistry implements CallDesk {
     return { kind: 'admitted', ref, streamPath: entry.streamPath, repeated: false };
   }
 
-  takeBack(adapter: CarrierAdapter, callId: string): { call: IncomingCall; streamPath: string } | null {
+  afterStream(
+    adapter: CarrierAdapter,
+    callId: string,
+    outcome: 'answered' | 'unanswered' | null,
+  ): ReturnType<CallDesk['afterStream']> {
     const call = this.#calls.get(callKeyOf(adapter.id, callId))?.call;
-    if (call === undefined || !call.takeBack()) return null;
+    if (call === undefined) return { kind: 'hangup' };
+    const plan = call.afterStream(outcome);
+    if (plan.kind !== 'stream') return plan;
     call.journal.write({ type: 'carrier-event', what: 'another stream was asked for' });
-    return { call: call.incoming, streamPath: this.#streamPath(adapter, callId) };
+    return { kind: 'stream', call: call.incoming, streamPath: this.#streamPath(adapter, callId) };
   }
 
   #streamPath(adapter: CarrierAdapter, callId: string): string {
@@ -123,20 +170,69 @@ export class CallRegistry implements CallDesk {
     detail: string,
   ): void {
     const call = this.#calls.get(callKeyOf(adapter.id, callId))?.call;
-    if (call === undefined) return;
+    if (call === undefined) {
+      if (what === 'ended') this.#dials.ended(adapter.id, callId);
+      return;
+    }
     call.journal.write({ type: 'carrier-event', what });
     // That a stream has stopped, its socket says as well, and says it of the right one. So it does of a stream that has
     // failed once it was there: a late word about one that was replaced must not end the call on the new one.
     if (what === 'stream-stopped' || (what === 'stream-failed' && !call.awaitsStream)) return;
-    call.carrierEnded(
-      what === 'ended'
-        ? { who: 'caller', how: 'completed', detail: 'the carrier says that the call has ended' }
-        : {
-            who: 'carrier',
-            how: 'error',
-            detail: `the carrier could not open the stream: ${detail}`.slice(0, 200),
-          },
-    );
+    if (what === 'ended') {
+      const reason = 'the carrier says that the call has ended';
+      call.carrierEnded({ who: 'caller', how: 'completed', detail: reason });
+      return;
+    }
+    const reason = `the carrier could not open the stream: ${detail}`.slice(0, 200);
+    call.streamFailed({ who: 'carrier', how: 'error', detail: reason });
+  }
+
+  answeredBy(adapter: CarrierAdapter, callId: string, by: 'person' | 'machine' | 'unknown'): void {
+    const call = this.#calls.get(callKeyOf(adapter.id, callId))?.call;
+    if (call === undefined) this.#dials.answeredBy(adapter.id, callId, by);
+    else call.answeredBy(by);
+  }
+
+  async dial({ carrier, from, to, bot: name }: DialAsk): Promise<DialOutcome> {
+    const nowMs = this.#deps.clock.now();
+    const { bots } = this.#deps;
+    const adapter = this.#outbound.adapterOf(carrier);
+    if (adapter === null)
+      return invalid(`carrier is "${carrier}", which is not configured: wanted one that is.`);
+    const { control } = adapter;
+    if (control.dial === undefined)
+      return invalid(
+        `carrier is "${carrier}", which places no calls as it is configured: wanted one that does.`,
+      );
+    const bot = name === null ? bots.botFor(from) : bots.byName(name);
+    if (bot === null)
+      return invalid(
+        name === null
+          ? `bot is not given, and none answers calls to "${from}": wanted the name of a bot.`
+          : `bot is "${name}", which does not exist: wanted the name of a bot.`,
+      );
+    if (this.draining)
+      return { ok: false, why: 'draining', detail: 'The gateway is shutting down: wanted one that is not.' };
+    const taken = this.#calls.size + this.#dials.ringing(nowMs);
+    if (taken >= this.capacity)
+      return {
+        ok: false,
+        why: 'full',
+        detail: `"${taken}" calls are in progress or ring: wanted fewer than MAX_CALLS.`,
+      };
+
+    const ref = randomUUID();
+    const detectMachine = bot.outbound.detectMachine && this.#outbound.detectsMachines(adapter.id);
+    const order = { carrier: adapter.id, bot: bot.name, from, to, detectMachine };
+    const refusal = this.#dials.order(ref, order, nowMs);
+    if (refusal !== null) return { ok: false, ...refusal };
+    const dialled = await placed(control.dial({ ref, from, to, ringSeconds: RING_SECONDS, detectMachine }));
+    if (dialled.ok) {
+      this.#dials.placed(ref, dialled.callId);
+      return { ok: true, ref, callId: dialled.callId };
+    }
+    this.#dials.failed(ref);
+    return { ...dialled, why: 'carrier' };
   }
 
   summaries(): readonly CallSummary[] {
@@ -203,6 +299,17 @@ export class CallRegistry implements CallDesk {
   }
 }
 
+const invalid = (detail: string): DialOutcome => ({ ok: false, why: 'invalid', detail });
+
+/** A carrier's API that breaks its promise has not placed the call, as far as anybody knows. */
+async function placed(dialling: Promise<DialResult>): Promise<DialResult> {
+  try {
+    return await dialling;
+  } catch (caught) {
+    return { ok: false, result: 'failed', detail: messageOf(caught) };
+  }
+}
+
 /** Goodbyes that a drain has to play, behind what is being said; what takes longer is cut off. */
 const FAREWELL_MS = 15_000;
 /** A call's own teardown waits for the carrier's API at most this long. */
@@ -210,8 +317,16 @@ const TEARDOWN_MS = 6_000;
 
 /** The registry with what all calls of a process share: one ticker, one source of chance. */
 export function createCallRegistry(
-  parts: Omit<RegistryDeps, 'ticker' | 'random'> & { readonly onTickFault: (detail: string) => void },
+  parts: Omit<RegistryDeps, 'ticker' | 'random' | 'handles'> & {
+    readonly onTickFault: (detail: string) => void;
+    readonly handles?: HandleStore;
+  },
 ): CallRegistry {
   const { onTickFault, ...deps } = parts;
-  return new CallRegistry({ ...deps, ticker: new Ticker(deps.clock, onTickFault), random: Math.random });
+  return new CallRegistry({
+    handles: createMemoryHandleStore(),
+    ...deps,
+    ticker: new Ticker(deps.clock, onTickFault),
+    random: Math.random,
+  });
 }

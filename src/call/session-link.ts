@@ -1,17 +1,19 @@
 /**
- * The shell of the session machine: opens connections, hands their events on with the epoch checked, and closes what is
- * left. Nothing of a connection reaches the call once a newer one was asked for.
+ * The shell of the session machine: opens connections, hands their events on with the epoch checked, keeps the handles,
+ * and closes what is left. Nothing of a connection reaches the call once a newer one has taken its place.
  */
 import type { Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type {
   CloseClass,
   ConnectLive,
+  HeldFields,
   LiveClose,
   LiveConnection,
   LiveEvent,
 } from '../gemini/live-session.ts';
 import type { LiveSetup } from '../gemini/setup.ts';
+import type { HandleRecord, HandleStore } from './handles.ts';
 import type { Journal } from './journal.ts';
 import {
   newSession,
@@ -19,18 +21,47 @@ import {
   type SessionEvent,
   type SessionPolicy,
   type SessionState,
+  type SessionTimer,
   stepSession,
 } from './session.ts';
 import type { CallTotals } from './totals.ts';
 
+/** What a connection begins with: a handle, or the account of what was said so far. */
+export interface SetupRequest {
+  /** Of the connection that is to be opened. */
+  readonly epoch: number;
+  /** Null: a fresh session. */
+  readonly from: HandleRecord | null;
+  /** True until the session has been whole once: nothing was said. */
+  readonly first: boolean;
+  readonly reseed: boolean;
+}
+
 export interface SessionHost {
-  onSessionReady(first: boolean): void;
-  onSessionInterrupted(): void;
+  setup(request: SetupRequest): LiveSetup;
+  /** What a handle that comes now was given under. */
+  handleContext(): Pick<HandleRecord, 'under' | 'uplinkPosition'>;
+  /** `setupMs`: from when nothing of ours stood in the way of the connection any more. */
+  onSessionReady(how: 'first' | 'resumed' | 'fresh', from: HandleRecord | null, setupMs: number): void;
+  onSessionInterrupted(planned: boolean): void;
   onSessionFailed(detail: string): void;
   onModelEvent(event: LiveEvent, receivedAtMs: number): void;
-  armRetry(dueMs: number): void;
-  cancelRetry(): void;
+  arm(timer: SessionTimer, dueMs: number): void;
+  cancel(timer: SessionTimer): void;
   onBug(where: string, caught: unknown): void;
+}
+
+/** An attempt to connect, until it has become the connection or failed. */
+interface Attempt {
+  readonly abort: AbortController;
+  readonly first: boolean;
+  /** Of a held one: lets its setup go. */
+  readonly held: PromiseWithResolvers<HeldFields> | null;
+  from: HandleRecord | null;
+  /** When the way to the setup was free: what came before is not the set-up's time. */
+  startedAtMs: number;
+  /** It was lost before we were told that it had come up. */
+  stillborn: LiveClose | null;
 }
 
 const CLOSE_CLASSES: readonly CloseClass[] = [
@@ -45,39 +76,48 @@ const CLOSE_CLASSES: readonly CloseClass[] = [
   'aborted',
   'network',
 ];
+/** The old connection's close handshake, when a new one waits for its end. */
+const LEAVE_GRACE_MS = 300;
 
 export class SessionLink {
   readonly #clock: Clock;
   readonly #connectLive: ConnectLive;
-  readonly #setup: () => LiveSetup;
   readonly #random: () => number;
   readonly #journal: Journal;
   readonly #totals: CallTotals;
+  readonly #handles: HandleStore;
+  readonly #ref: string;
   readonly #host: SessionHost;
+  readonly #attempts = new Map<number, Attempt>();
   #state: SessionState;
   #connection: LiveConnection | null = null;
-  #connecting: AbortController | null = null;
-  /** The newest handle with which the session can be taken up again. */
-  #handle: string | null = null;
+  #connectionEpoch = 0;
+  /** The handle with which the present session was taken up, or the last attempt was made. */
+  #lastTried: HandleRecord | null = null;
+  #setupMs = 0;
+  /** What the newest update said. */
+  #resumable = false;
 
   constructor(
     parts: {
+      readonly ref: string;
       readonly clock: Clock;
       readonly connectLive: ConnectLive;
       readonly random: () => number;
       readonly journal: Journal;
       readonly totals: CallTotals;
+      readonly handles: HandleStore;
     },
-    setup: () => LiveSetup,
     policy: SessionPolicy,
     host: SessionHost,
   ) {
+    this.#ref = parts.ref;
     this.#clock = parts.clock;
     this.#connectLive = parts.connectLive;
     this.#random = parts.random;
     this.#journal = parts.journal;
     this.#totals = parts.totals;
-    this.#setup = setup;
+    this.#handles = parts.handles;
     this.#host = host;
     this.#state = newSession(policy);
   }
@@ -87,29 +127,61 @@ export class SessionLink {
     return this.#connection;
   }
 
+  /** Of the connection that takes audio now; null when there is none. */
+  get epoch(): number | null {
+    return this.#connection === null ? null : this.#connectionEpoch;
+  }
+
   get stateName(): SessionState['name'] {
     return this.#state.name;
+  }
+
+  /** A replacement waits for a quiet moment. */
+  get rotationDue(): boolean {
+    const state = this.#state;
+    return state.name === 'rotating' || (state.name === 'ready' && state.due !== null);
+  }
+
+  /** When the newest handle came, if the newest update was one; null: what is going on now is in no handle. */
+  get handleAtMs(): number | null {
+    return this.#resumable ? (this.#handles.list(this.#ref)[0]?.atMs ?? null) : null;
   }
 
   open(): void {
     this.#step({ type: 'open' });
   }
 
-  retry(): void {
-    this.#step({ type: 'retry-due' });
+  /** Now is a moment at which nobody would notice a rotation. */
+  quiet(): void {
+    this.#step({ type: 'quiet' });
+  }
+
+  onTimer(timer: SessionTimer): void {
+    this.#step({ type: 'timer', timer });
+  }
+
+  /** The caller is with somebody else; `open` takes the session up again, with its handle. */
+  park(): void {
+    this.#step({ type: 'park' });
   }
 
   close(): void {
     this.#step({ type: 'close' });
+    this.#handles.forget(this.#ref);
   }
 
-  /** The connection is up by its socket's account, but nobody is there: it is closed, and another one opened. */
-  giveUpConnection(detail: string): void {
-    const state = this.#state;
-    if (state.name !== 'ready') return;
-    this.#connection?.close(0);
-    this.#journal.write({ type: 'session-lost', epoch: state.epoch, code: 1006, class: 'network', detail });
-    this.#step({ type: 'lost', epoch: state.epoch, class: 'network', detail, random: this.#random() });
+  /** The connection is up by its socket's account, but of no use: it is closed, and another one opened. */
+  replace(detail: string, fresh: boolean): void {
+    const { name } = this.#state;
+    if (name !== 'ready' && name !== 'rotating') return;
+    this.#journal.write({
+      type: 'session-lost',
+      epoch: this.#connectionEpoch,
+      code: 1006,
+      class: 'network',
+      detail,
+    });
+    this.#step({ type: 'replace', fresh, handles: this.#handlesLeft() });
   }
 
   #step(event: SessionEvent): void {
@@ -121,27 +193,38 @@ export class SessionLink {
   #run(effect: SessionEffect): void {
     switch (effect.type) {
       case 'connect':
-        this.#connect(effect.epoch, effect.attempt, effect.resume, effect.deadlineMs);
+        this.#connect(effect);
+        break;
+      case 'release':
+        this.#release(effect.epoch);
         break;
       case 'abort-connect':
-        this.#connecting?.abort();
+        this.#attempts.get(effect.epoch)?.abort.abort();
+        this.#attempts.delete(effect.epoch);
         break;
       case 'close-connection':
-        this.#connection?.close();
-        this.#connection = null;
+        this.#closeConnection(effect.epoch);
         break;
-      case 'arm-retry':
-        this.#host.armRetry(effect.dueMs);
+      case 'arm':
+        this.#host.arm(effect.timer, effect.dueMs);
         break;
-      case 'cancel-retry':
-        this.#host.cancelRetry();
+      case 'cancel':
+        this.#host.cancel(effect.timer);
+        break;
+      case 'rotation-due':
+        this.#journal.write({ ...effect, epoch: this.#connectionEpoch });
         break;
       case 'session-ready':
-        this.#host.onSessionReady(effect.first);
+        this.#resumable = false;
+        this.#host.onSessionReady(
+          effect.first ? 'first' : this.#lastTried === null ? 'fresh' : 'resumed',
+          this.#lastTried,
+          this.#setupMs,
+        );
         break;
       case 'session-interrupted':
-        this.#connection = null;
-        this.#host.onSessionInterrupted();
+        // Not closed here: a leave closes it with its next effect, and one that broke is gone.
+        this.#host.onSessionInterrupted(effect.planned);
         break;
       case 'session-failed':
         this.#host.onSessionFailed(effect.detail);
@@ -149,81 +232,182 @@ export class SessionLink {
     }
   }
 
-  #connect(epoch: number, attempt: number, resume: boolean, deadlineMs: number): void {
-    const startedAtMs = this.#clock.now();
-    const abort = new AbortController();
-    this.#connecting = abort;
+  #closeConnection(epoch: number): void {
+    const connection = this.#connection;
+    this.#connection = null;
+    if (connection === null) {
+      this.#later(() => this.#step({ type: 'gone', epoch }));
+      return;
+    }
+    const ending = this.#state.name === 'closed';
+    void connection
+      .close(ending ? undefined : LEAVE_GRACE_MS)
+      .then(() => this.#guard('the end of an old connection', () => this.#step({ type: 'gone', epoch })));
+  }
+
+  #connect(effect: Extract<SessionEffect, { type: 'connect' }>): void {
+    const { epoch, attempt: number, rung, reseed, hold, need, deadlineMs, waitMs } = effect;
+    const first = rung === 'first';
+    const from = rung === 'first' || rung === 'fresh' ? null : this.#choose(rung);
+    const attempt: Attempt = {
+      abort: new AbortController(),
+      first,
+      held: hold ? Promise.withResolvers<HeldFields>() : null,
+      from,
+      startedAtMs: this.#clock.now(),
+      stillborn: null,
+    };
+    // Nobody may be waiting for it when it is rejected.
+    attempt.held?.promise.catch(() => {});
+    this.#attempts.set(epoch, attempt);
     this.#totals.connections += 1;
-    this.#journal.write({ type: 'session-connecting', epoch, attempt });
-    const setup = this.#setup();
-    const handle = resume ? this.#handle : null;
-    /** It was lost before we were told that it had come up. */
-    let stillborn: LiveClose | null = null;
+    this.#journal.write({ type: 'session-connecting', epoch, attempt: number, rung });
     this.#connectLive(
-      setup.resumption === null ? setup : { ...setup, resumption: { handle } },
+      this.#host.setup({ epoch, from, first, reseed }),
       {
         onEvents: (events, receivedAtMs) => this.#onEvents(epoch, events, receivedAtMs),
         onClose: (close) => {
-          if (this.#state.name === 'connecting' && this.#state.epoch === epoch) stillborn = close;
+          if (this.#attempts.has(epoch)) attempt.stillborn = close;
           else this.#guard('the end of a connection', () => this.#onLost(epoch, close));
         },
       },
-      { signal: abort.signal, deadlineMs },
+      {
+        signal: attempt.abort.signal,
+        deadlineMs,
+        waitMs,
+        need,
+        ...(hold ? { hold: () => this.#onHeld(epoch, attempt) } : {}),
+      },
     ).then(
-      (connection) =>
-        this.#guard('a connection', () => {
-          // The call may have ended, or moved on, while the connection came up: then nobody wants it.
-          if (this.#state.name !== 'connecting' || this.#state.epoch !== epoch) {
-            connection.close();
-            return;
-          }
-          if (stillborn !== null) {
-            this.#onConnectFailed(epoch, stillborn.class, reasonOf(stillborn));
-            return;
-          }
-          this.#connection = connection;
-          this.#journal.write({ type: 'session-ready', epoch, setupMs: this.#clock.now() - startedAtMs });
-          const dropped = connection.dropped ?? [];
-          if (dropped.length > 0) this.#journal.write({ type: 'setup-reduced', dropped });
-          this.#step({ type: 'connected', epoch });
-        }),
+      (connection) => this.#guard('a connection', () => this.#onConnected(epoch, attempt, connection)),
       (caught: unknown) =>
         this.#guard('a failed connection', () => {
-          if (this.#state.name !== 'connecting' || this.#state.epoch !== epoch) return;
-          this.#onConnectFailed(epoch, closeClassOf(caught), messageOf(caught));
+          if (!this.#attempts.has(epoch)) return;
+          this.#onConnectFailed(epoch, attempt, closeClassOf(caught), messageOf(caught));
         }),
     );
+  }
+
+  /** The newest handle, or the newest but the one that was tried last. */
+  #choose(rung: 'newest' | 'older'): HandleRecord | null {
+    const handles = this.#handles.list(this.#ref);
+    if (rung === 'newest') return handles[0] ?? null;
+    return handles.find((each) => each.handle !== this.#lastTried?.handle) ?? null;
+  }
+
+  #onHeld(epoch: number, attempt: Attempt): Promise<HeldFields> {
+    this.#guard('a held connection', () => this.#step({ type: 'held', epoch }));
+    return (attempt.held as PromiseWithResolvers<HeldFields>).promise;
+  }
+
+  #release(epoch: number): void {
+    const attempt = this.#attempts.get(epoch);
+    if (attempt === undefined || attempt.held === null) return;
+    attempt.from = this.#choose('newest');
+    attempt.startedAtMs = this.#clock.now();
+    const { systemInstruction } = this.#host.setup({
+      epoch,
+      from: attempt.from,
+      first: false,
+      reseed: true,
+    });
+    attempt.held.resolve({ handle: attempt.from?.handle ?? null, systemInstruction });
+  }
+
+  #onConnected(epoch: number, attempt: Attempt, connection: LiveConnection): void {
+    const state = this.#state;
+    const wanted = this.#attempts.get(epoch) === attempt;
+    this.#attempts.delete(epoch);
+    // The call may have ended, or moved on, while the connection came up: then nobody wants it.
+    if (!wanted || state.name !== 'connecting' || state.epoch !== epoch) {
+      void connection.close();
+      return;
+    }
+    const { stillborn } = attempt;
+    if (stillborn !== null) {
+      this.#onConnectFailed(epoch, attempt, stillborn.class, reasonOf(stillborn));
+      return;
+    }
+    this.#connection = connection;
+    this.#connectionEpoch = epoch;
+    this.#lastTried = attempt.from;
+    this.#setupMs = this.#clock.now() - attempt.startedAtMs;
+    this.#journal.write({
+      type: 'session-ready',
+      epoch,
+      setupMs: this.#setupMs,
+      how: attempt.first ? 'first' : attempt.from === null ? 'fresh' : 'resumed',
+    });
+    const dropped = connection.dropped ?? [];
+    if (dropped.length > 0) this.#journal.write({ type: 'setup-reduced', dropped });
+    this.#step({ type: 'connected', epoch, random: this.#random() });
   }
 
   #onEvents(epoch: number, events: readonly LiveEvent[], receivedAtMs: number): void {
     this.#guard('a message of the model', () => {
       for (const event of events) {
-        if (!this.#isCurrent(epoch)) return;
-        if (event.type === 'resumption') {
-          if (event.resumable && event.handle !== null) this.#handle = event.handle;
-        } else {
+        if (this.#connection === null || epoch !== this.#connectionEpoch) return;
+        if (event.type === 'resumption') this.#onResumption(event);
+        else {
+          if (event.type === 'go-away') this.#onGoAway(epoch, event.timeLeftMs);
           this.#host.onModelEvent(event, receivedAtMs);
         }
       }
     });
   }
 
-  #onConnectFailed(epoch: number, closeClass: CloseClass, detail: string): void {
+  #onResumption(event: Extract<LiveEvent, { type: 'resumption' }>): void {
+    const usable = event.resumable && event.handle !== null;
+    this.#resumable = usable;
+    if (!usable) return;
+    this.#handles.keep(this.#ref, {
+      handle: event.handle as string,
+      atMs: this.#clock.now(),
+      epochMs: this.#clock.epochMs(),
+      epoch: this.#connectionEpoch,
+      consumedIndex: event.lastConsumedIndex,
+      ...this.#host.handleContext(),
+    });
+  }
+
+  #onGoAway(epoch: number, timeLeftMs: number | null): void {
+    this.#step({ type: 'go-away', epoch, timeLeftMs, random: this.#random() });
+  }
+
+  #onConnectFailed(epoch: number, attempt: Attempt, closeClass: CloseClass, detail: string): void {
+    this.#attempts.delete(epoch);
     this.#journal.write({ type: 'session-failed', epoch, class: closeClass, detail });
-    if (closeClass === 'handle-refused') this.#handle = null;
-    this.#step({ type: 'connect-failed', epoch, class: closeClass, detail, random: this.#random() });
+    if (attempt.from !== null) this.#lastTried = attempt.from;
+    this.#refuse(attempt.from, closeClass);
+    this.#step({ type: 'connect-failed', epoch, ...this.#failure(closeClass, detail) });
   }
 
   #onLost(epoch: number, close: LiveClose): void {
-    if (!this.#isCurrent(epoch)) return;
+    if (this.#connection === null || epoch !== this.#connectionEpoch) return;
     const detail = reasonOf(close);
     this.#journal.write({ type: 'session-lost', epoch, code: close.code, class: close.class, detail });
-    if (close.class === 'handle-refused') this.#handle = null;
-    this.#step({ type: 'lost', epoch, class: close.class, detail, random: this.#random() });
+    this.#connection = null;
+    // What the session was taken up with has led here; newer handles of it have not.
+    this.#refuse(this.#handles.list(this.#ref)[0] ?? null, close.class);
+    this.#step({ type: 'lost', epoch, ...this.#failure(close.class, detail) });
   }
 
-  #isCurrent(epoch: number): boolean {
-    return (this.#state.name === 'ready' || this.#state.name === 'connecting') && this.#state.epoch === epoch;
+  /** A handle that was refused, or refused together with its setup, is never offered again. */
+  #refuse(tried: HandleRecord | null, closeClass: CloseClass): void {
+    if (tried !== null && (closeClass === 'handle-refused' || closeClass === 'config'))
+      this.#handles.refuse(this.#ref, tried.handle);
+  }
+
+  #failure(closeClass: CloseClass, detail: string) {
+    return { class: closeClass, detail, random: this.#random(), handles: this.#handlesLeft() };
+  }
+
+  #handlesLeft(): number {
+    return this.#handles.list(this.#ref).length;
+  }
+
+  #later(action: () => void): void {
+    void Promise.resolve().then(() => this.#guard('the session', action));
   }
 
   #guard(where: string, action: () => void): void {

@@ -7,15 +7,37 @@ import { createResampler, type Resampler } from '../audio/resample.ts';
 import { SpeechDetector } from '../audio/speech-detector.ts';
 import { createVoiceDetector, type VoiceDetector } from '../audio/vad.ts';
 
+/** `agoMs`: from the first (of an end: behind the last) sample of the speech to the newest one pushed. */
 export type SpeechChange =
-  | { readonly type: 'onset'; readonly onsetAtMs: number; readonly levelDbov: number }
-  | { readonly type: 'end'; readonly lastSpeechAtMs: number; readonly durationMs: number };
+  | {
+      readonly type: 'onset';
+      readonly onsetAtMs: number;
+      readonly levelDbov: number;
+      readonly agoMs: number;
+    }
+  | {
+      readonly type: 'end';
+      readonly lastSpeechAtMs: number;
+      readonly durationMs: number;
+      readonly agoMs: number;
+    };
+
+/** What listens to the caller of one call. */
+export interface Tracker {
+  readonly speaking: boolean;
+  /** When the last frame with speech arrived; null before the first. */
+  readonly lastSpeechAtMs: number | null;
+  /** Takes what the caller sent, any length; at most a change a frame, so usually null. */
+  push(samples: Int16Array, nowMs: number, echoDbov: number): SpeechChange | null;
+  dispose(): void;
+}
 
 const FRAME_SAMPLES = 160;
+const FRAME_MS = 20;
 /** Arrival times of the last frames: longer than any onset or end takes to be recognised. */
 const KEPT = 64;
 
-export class SpeechTracker {
+export class SpeechTracker implements Tracker {
   readonly #voice: VoiceDetector;
   readonly #detector: SpeechDetector;
   readonly #resampler: Resampler | null;
@@ -68,17 +90,19 @@ export class SpeechTracker {
     const change = detector.push(this.#frame, echoDbov);
     if (change === 'onset') {
       this.#onsetAtMs = this.#timeOf(detector.onsetFrame);
-      return { type: 'onset', onsetAtMs: this.#onsetAtMs, levelDbov: detector.levelDbov };
+      const agoMs = (detector.frames - detector.onsetFrame) * FRAME_MS;
+      return { type: 'onset', onsetAtMs: this.#onsetAtMs, levelDbov: detector.levelDbov, agoMs };
     }
     if (change !== 'end') return null;
     const lastSpeechAtMs = this.#timeOf(detector.lastSpeechFrame);
-    return { type: 'end', lastSpeechAtMs, durationMs: lastSpeechAtMs - this.#onsetAtMs + 20 };
+    const agoMs = (detector.frames - detector.lastSpeechFrame - 1) * FRAME_MS;
+    return { type: 'end', lastSpeechAtMs, durationMs: lastSpeechAtMs - this.#onsetAtMs + FRAME_MS, agoMs };
   }
 
   /** Arrival of a frame; for one long gone, reckoned back from the newest. */
   #timeOf(frame: number): number {
     const newest = this.#detector.frames - 1;
     if (newest - frame < KEPT) return this.#arrivedAtMs[frame % KEPT] as number;
-    return (this.#arrivedAtMs[newest % KEPT] as number) - (newest - frame) * 20;
+    return (this.#arrivedAtMs[newest % KEPT] as number) - (newest - frame) * FRAME_MS;
   }
 }

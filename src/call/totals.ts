@@ -1,4 +1,5 @@
 import type { MediaFault } from '../carriers/carrier.ts';
+import type { StallSign } from './stall-doctor.ts';
 
 /** What is counted over a whole call, handed out with its last journal entry. Times in ms of audio. */
 export interface CallTotals {
@@ -26,6 +27,15 @@ export interface CallTotals {
   marksEchoed: number;
   toolCalls: number;
   connections: number;
+  /** Planned ones, and those that a connection's end forced. */
+  rotations: number;
+  forcedRotations: number;
+  /** Of the caller, sent a second time; and silence left out while catching up. */
+  resentMs: number;
+  skippedSilenceMs: number;
+  /** "One moment, please", played into dead air. */
+  fillers: number;
+  stalls: Partial<Record<StallSign, number>>;
   promptTokens: number;
   responseTokens: number;
   faults: Partial<Record<MediaFault | 'flood' | 'oversize' | 'socket-error', number>>;
@@ -57,6 +67,12 @@ export function emptyTotals(): CallTotals {
     marksEchoed: 0,
     toolCalls: 0,
     connections: 0,
+    rotations: 0,
+    forcedRotations: 0,
+    resentMs: 0,
+    skippedSilenceMs: 0,
+    fillers: 0,
+    stalls: {},
     promptTokens: 0,
     responseTokens: 0,
     faults: {},

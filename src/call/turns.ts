@@ -1,9 +1,11 @@
 /**
  * Which audio of the model may still be heard. A turn opens with its first audio and is over at `turnComplete`; when it
- * was interrupted, what still comes of it is dropped while it is open, but never for longer than 1.5 s: a server that
- * forgets `turnComplete` must not swallow the next answer.
+ * was interrupted, what still comes of it is dropped while it is open, but never for longer than 1.5 s, or 2.5 s beyond the
+ * caller's speech: a server that forgets `turnComplete` must not swallow the next answer.
  */
 export const LONGEST_DISCARD_MS = 1_500;
+/** A server that hears the caller late goes on for so much longer; while they speak it has nothing new to say. */
+export const AFTER_SPEECH_MS = 2_500;
 /** What is still on its way of a turn that was cut comes at once; audio after such a pause is the next answer. */
 export const STALE_GAP_MS = 500;
 
@@ -17,6 +19,8 @@ export class TurnGate {
   #turn = 0;
   #open = false;
   #generated = false;
+  /** A clip of ours was played into the model's turn, which is not over. */
+  #interposed = false;
   #discardUntilMs: number | null = null;
   /** The cut, or the newest audio that was dropped since. */
   #staleAtMs = 0;
@@ -38,11 +42,13 @@ export class TurnGate {
 
   /** More audio of the turn is to be expected. */
   get generating(): boolean {
-    return this.#open && !this.#generated;
+    return (this.#open && !this.#generated) || this.#interposed;
   }
 
-  audio(nowMs: number): AudioVerdict {
+  /** @param callerSpeaks what is stale stays so while the caller goes on speaking: the server may hear it late */
+  audio(nowMs: number, callerSpeaks = false): AudioVerdict {
     if (this.#discardUntilMs !== null) {
+      if (callerSpeaks) this.#discardUntilMs = nowMs + AFTER_SPEECH_MS;
       if (nowMs < this.#discardUntilMs && nowMs - this.#staleAtMs < STALE_GAP_MS) {
         this.#staleAtMs = nowMs;
         return { play: false, opened: false };
@@ -50,6 +56,7 @@ export class TurnGate {
       this.#discardUntilMs = null;
       // The end of the turn that was cut is overdue: this is taken for the next answer.
       this.#open = false;
+      this.#interposed = false;
     }
     // Audio after `generationComplete` belongs to a new turn, whose predecessor's `turnComplete` is late or lost.
     if (this.#open && !this.#generated) return { play: true, opened: false };
@@ -57,10 +64,12 @@ export class TurnGate {
     return { play: true, opened: true };
   }
 
-  /** A turn of our own: a recorded clip. @returns its number */
+  /** A turn of our own: a recorded clip. What still comes of the model's is one of its own. @returns its number */
   clip(): number {
+    const interposed = this.generating;
     this.#next();
     this.#open = false;
+    this.#interposed = interposed;
     return this.#turn;
   }
 
@@ -77,13 +86,21 @@ export class TurnGate {
     return this.#open;
   }
 
+  /** Another connection took over from one on which a turn had been cut: what was left of that may be sent again. */
+  discardReplay(nowMs: number): void {
+    this.#discardUntilMs = nowMs + LONGEST_DISCARD_MS;
+    this.#staleAtMs = nowMs;
+  }
+
   generationComplete(): void {
     if (this.#open) this.#generated = true;
+    this.#interposed = false;
   }
 
   /** @returns the turn that is over, or null when none was open */
   turnComplete(): number | null {
     this.#discardUntilMs = null;
+    this.#interposed = false;
     if (!this.#open) return null;
     this.#open = false;
     return this.#turn;
@@ -98,5 +115,6 @@ export class TurnGate {
     this.#turn += 1;
     this.#open = true;
     this.#generated = false;
+    this.#interposed = false;
   }
 }

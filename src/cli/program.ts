@@ -1,6 +1,7 @@
 /** The commands and their options. What a command needs is imported when it runs, so that `--help` is instant. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { messageOf, OffhookError } from '../errors.ts';
+import { CARRIERS } from '../lab/caller/call-run.ts';
 import type { CliIo } from './io.ts';
 
 /** @returns the process's exit code: 0, or 1 for every kind of failure. Never rejects. */
@@ -65,7 +66,7 @@ function buildProgram(io: CliIo, exitWith: (code: number) => void): Command {
     )
     .option('--from <number>', 'the caller’s number')
     .option('--to <number>', 'the number called')
-    .option('--carrier <name>', 'the carrier to play', oneOf(['twilio']), 'twilio')
+    .option('--carrier <name>', 'the carrier to play', oneOf(CARRIERS), 'twilio')
     .option('--delay <ms>', 'network delay, one way', milliseconds, 0)
     .option('--jitter <ms>', 'the delay varies by this, up and down', milliseconds, 0)
     .option('--late <percent:ms>', 'part of all messages that is late, and by how much', lateShare)
@@ -80,7 +81,7 @@ function buildProgram(io: CliIo, exitWith: (code: number) => void): Command {
         'offhook call caller.wav --delay 60 --jitter 20 --late 2:150 --out out',
         'offhook call --scenario fixtures/calls/plain-question/scenario.yaml',
       ]) +
-        '\n\nThe signature is made with TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or with those that a\ngateway in lab mode has left in DATA_DIR (./data).',
+        '\n\nThe signature is made with TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or with those that a\ngateway in lab mode has left in DATA_DIR (./data); for another carrier with the settings that the\ngateway has for it.',
     )
     .action(async (file: string | undefined, options) =>
       exitWith(await (await import('./commands/call.ts')).call(file, options, io)),
@@ -100,10 +101,17 @@ function buildProgram(io: CliIo, exitWith: (code: number) => void): Command {
 
   program
     .command('bench')
-    .description('measure on this machine: the audio path, or many calls at once beside a bare relay')
-    .argument('[what]', 'audio or calls', oneOf(['audio', 'calls']), 'audio')
-    .option('--calls <n>', 'calls: how many at once', whole, 200)
-    .option('--seconds <n>', 'calls: how long each of the two is measured', whole, 60)
+    .description(
+      'measure on this machine: the audio path, many calls at once beside a bare relay, or what a call notices of its connections being replaced',
+    )
+    .argument('[what]', 'audio, calls or rotation', oneOf(['audio', 'calls', 'rotation']), 'audio')
+    .option('--calls <n>', 'how many at once; left out, calls: 200, rotation: 50', whole)
+    .option(
+      '--seconds <n>',
+      'calls: how long each of the two is measured; rotation: each of three rounds',
+      whole,
+      60,
+    )
     .option('--json', 'print the figures as JSON')
     .addHelpText(
       'after',
@@ -111,9 +119,65 @@ function buildProgram(io: CliIo, exitWith: (code: number) => void): Command {
         'offhook bench',
         'offhook bench calls',
         'offhook bench calls --calls 50 --seconds 15 --json',
+        'offhook bench rotation',
       ]),
     )
-    .action(async (what: string, options) => (await import('./commands/bench.ts')).bench(what, options, io));
+    .action(async (what: string, options) =>
+      exitWith(await (await import('./commands/bench.ts')).bench(what, options, io)),
+    );
+
+  program
+    .command('lab')
+    .description(
+      'simulate calls by the hundred on virtual time, under faults by chance, and look for what breaks',
+    )
+    .option('--calls <n>', 'how many', whole, 100)
+    .option('--minutes <n>', 'how long a call is, on average', milliseconds, 30)
+    .option('--seed <n>', 'the same seed makes the same calls', milliseconds, 1)
+    .option('--only <call>', 'judge this call alone, in the company that it had', milliseconds)
+    .option('--together <n>', 'calls that share a process', whole, 10)
+    .option('--faults <kinds>', 'all, none, or names with commas between', 'all')
+    .option('--mean <minutes>', 'between two faults of the service', milliseconds, 2)
+    .option('--model <families>', 'families of models, with commas between; left out, all')
+    .option('--no-behaviours', 'only the likeliest answers to what nobody knows about the service')
+    .option(
+      '--audio <kind>',
+      'counters: every sample is numbered; real: voices',
+      oneOf(['counters', 'real']),
+      'counters',
+    )
+    .option('--hours <n>', 'go on until so many call-hours', milliseconds)
+    .option('--seconds <n>', 'stop after so much real time', milliseconds)
+    .option('--trace <file>', 'write the journal of the call of --only, a line an entry')
+    .option('--json', 'print the findings as JSON')
+    .addHelpText(
+      'after',
+      examples([
+        'offhook lab --calls 20 --minutes 10',
+        'offhook lab --hours 100 --seed 7',
+        'offhook lab --seed 7 --only 12 --trace call-12.jsonl',
+      ]),
+    )
+    .action(async (options) => exitWith(await (await import('./commands/lab.ts')).lab(options, io)));
+
+  program
+    .command('dial')
+    .description('have a gateway call somebody: the bot talks with whoever answers')
+    .requiredOption('--carrier <name>', 'the carrier that places the call', oneOf(CARRIERS))
+    .requiredOption('--from <number>', 'a number of yours at that carrier, such as +15551230001')
+    .requiredOption('--to <number>', 'whom to call; DIAL_ALLOW has to name the number')
+    .option('--bot <name>', 'the bot that talks; left out, the one that answers calls to --from')
+    .option('--url <url>', 'the gateway’s admin listener (http://127.0.0.1:ADMIN_PORT)')
+    .option('--token <token>', 'its token (ADMIN_TOKEN)')
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      examples([
+        'offhook dial --carrier telnyx --from +15551230001 --to +15551230002',
+        'ADMIN_TOKEN=… offhook dial --carrier plivo --from +15551230001 --to +15551230002 --bot reminder',
+      ]),
+    )
+    .action(async (options) => exitWith(await (await import('./commands/dial.ts')).dial(options, io)));
 
   program
     .command('probe')

@@ -6,6 +6,7 @@ import { CalmLog } from '../observability/calm-log.ts';
 import type { Log } from '../observability/log.ts';
 import { type AdminAccess, judgeAdminRequest } from './admin-guard.ts';
 import { ADMIN_PAGE, ADMIN_SCRIPT, ADMIN_STYLE } from './admin-page.ts';
+import { addDialRoute } from './dial-route.ts';
 import type { HttpMeters } from './http-meters.ts';
 
 export interface AdminDeps {
@@ -89,6 +90,7 @@ export function buildAdminApp(deps: AdminDeps): FastifyInstance {
       capacity: desk.capacity,
       draining: desk.draining,
     }));
+    addDialRoute(guarded, desk);
     guarded.post<{ Params: { ref: string } }>('/api/calls/:ref/hangup', async (request, reply) => {
       const reason = { who: 'operator', how: 'completed', detail: 'ended over the admin listener' } as const;
       if (!desk.end(request.params.ref, reason)) return reply.code(404).send({ error: 'no such call' });

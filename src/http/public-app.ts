@@ -90,7 +90,14 @@ export function buildPublicApp(deps: PublicDeps): FastifyInstance {
   const refusals = new CalmLog(deps.log, deps.clock, 'request refused');
 
   app.register(websocket, {
-    options: streamOptions(limits),
+    options: {
+      ...streamOptions(limits),
+      handleProtocols: (offered, { url = '' }) => {
+        const id = url.slice(1, url.indexOf('/', 1)) as CarrierId;
+        const wanted = deps.carriers.get(id)?.upgrade.subprotocols ?? [];
+        return wanted.find((protocol) => offered.has(protocol)) ?? false;
+      },
+    },
     // joinStream hears every error itself, and ws closes with the code that fits.
     errorHandler: () => {},
     preClose: (done) => {
@@ -109,8 +116,8 @@ export function buildPublicApp(deps: PublicDeps): FastifyInstance {
     scope.addHook('onRequest', async (request, reply) => {
       hideContentType(request);
       reply.headers(HEADERS);
-      const isStream = request.routeOptions.url === '/:carrier/media/:token';
-      if (request.ws && !isStream) return reply.code(404).send();
+      const isStream = request.routeOptions.url?.startsWith('/:carrier/media');
+      if (request.ws && isStream !== true) return reply.code(404).send();
       return undefined;
     });
     addWebhooks(scope, deps, carrierOf, refusals);

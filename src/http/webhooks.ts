@@ -8,6 +8,7 @@ import type {
   RawRequest,
   RefusalReason,
   WebhookEvent,
+  WebhookPort,
 } from '../carriers/carrier.ts';
 import type { Clock } from '../clock.ts';
 import { messageOf, OffhookError } from '../errors.ts';
@@ -17,6 +18,7 @@ import type { PublicDeps } from './public-app.ts';
 import { rawRequestOf } from './raw-request.ts';
 
 type WebhookKind = 'voice' | 'after' | 'events';
+type WebhookCarrier = CarrierAdapter & { readonly webhook: WebhookPort };
 
 /** About a kilobyte each; a carrier repeats a webhook within seconds, so an hour is plenty. */
 const KEPT_ANSWERS = 4_096;
@@ -37,7 +39,7 @@ export function addWebhooks(
       url: `/:carrier/${kind}`,
       handler: async (request, reply) => {
         const adapter = carrierOf(request);
-        if (adapter === undefined) return reply.callNotFound();
+        if (adapter === undefined || !hasWebhook(adapter)) return reply.callNotFound();
         return send(
           reply,
           await answerWebhook(deps, answers, refusals, adapter, kind, rawRequestOf(request)),
@@ -45,6 +47,10 @@ export function addWebhooks(
       },
     });
   }
+}
+
+function hasWebhook(adapter: CarrierAdapter): adapter is WebhookCarrier {
+  return adapter.webhook !== null;
 }
 
 function send(reply: FastifyReply, answer: HttpReply): FastifyReply {
@@ -55,7 +61,7 @@ async function answerWebhook(
   deps: PublicDeps,
   answers: AnswerMemo,
   refusals: CalmLog,
-  adapter: CarrierAdapter,
+  adapter: WebhookCarrier,
   kind: WebhookKind,
   request: RawRequest,
 ): Promise<HttpReply> {
@@ -70,12 +76,17 @@ async function answerWebhook(
     if (event.type === 'call-incoming') return await answerCall(deps, answers, adapter, event.call);
     tellDesk(deps.desk, adapter, event);
     if (event.type === 'stream-continuation') {
-      // A stream that broke off leaves a caller on the line: another one takes the call back.
-      const back = deps.desk.takeBack(adapter, event.callId);
-      if (back === null) return adapter.webhook.continueWith({ kind: 'hangup' });
-      return await within(deps.clock, deps.limits.answerDeadlineMs, () =>
-        adapter.webhook.accept(back.call, back.streamPath),
-      );
+      // A stream that broke off leaves a caller on the line, and so does a transfer that nobody answered.
+      const plan = deps.desk.afterStream(adapter, event.callId, event.transfer ?? null);
+      if (plan.kind === 'stream') {
+        return await within(deps.clock, deps.limits.answerDeadlineMs, () =>
+          adapter.webhook.accept(plan.call, plan.streamPath),
+        );
+      }
+      // Where no document decides how the call goes on, the API has to.
+      if (plan.kind === 'hangup' && adapter.capabilities.outlivesStream)
+        void adapter.control.hangup(event.callId);
+      return adapter.webhook.continueWith(plan);
     }
     return adapter.webhook.acknowledge();
   } catch (caught) {
@@ -92,7 +103,7 @@ async function answerWebhook(
 async function answerCall(
   deps: PublicDeps,
   answers: AnswerMemo,
-  adapter: CarrierAdapter,
+  adapter: WebhookCarrier,
   call: IncomingCall,
 ): Promise<HttpReply> {
   const { desk, meters } = deps;
@@ -130,7 +141,7 @@ async function answerCall(
 /** Never rejects: where even the spoken refusal fails, a plain 500 lets the carrier use its own fallback. */
 async function refuse(
   deps: PublicDeps,
-  adapter: CarrierAdapter,
+  adapter: WebhookCarrier,
   call: IncomingCall,
   reason: RefusalReason,
 ): Promise<HttpReply> {
@@ -147,6 +158,9 @@ function tellDesk(desk: CallDesk, adapter: CarrierAdapter, event: WebhookEvent):
   switch (event.type) {
     case 'call-ended':
       desk.carrierSays(adapter, event.callId, 'ended', event.status);
+      break;
+    case 'call-answered':
+      if (event.by !== undefined) desk.answeredBy(adapter, event.callId, event.by);
       break;
     case 'stream-failed':
       desk.carrierSays(adapter, event.callId, 'stream-failed', event.detail);

@@ -89,6 +89,19 @@ export function createCallMetrics(registry: Registry): JournalListener {
   const goAways = counter('upstream_goaway_total', 'Announcements that a connection is about to end.', [
     'model',
   ]);
+  const rotations = counter('rotations_total', 'Connections that took the place of another in a call.', [
+    'model',
+    'cause',
+    'how',
+  ]);
+  const rotationGap = histogram(
+    'rotation_gap_seconds',
+    'Last caller audio that the old connection took to the first that the new one did.',
+    ['cause'],
+    SETUP_SECONDS,
+  );
+  const stalls = counter('stalls_total', 'Times a model went wrong while its connection stood.', ['sign']);
+  const stallSteps = counter('stall_steps_total', 'What was done about it.', ['step']);
   const frames = counter('carrier_frames_total', 'Messages with audio, added when a call ends.', [
     'carrier',
     'leg',
@@ -150,6 +163,16 @@ export function createCallMetrics(registry: Registry): JournalListener {
         break;
       case 'session-lost':
         closes.inc({ model, code: closeCodeLabel(entry.code), class: entry.class });
+        break;
+      case 'rotated': {
+        const cause = entry.planned ? 'planned' : 'forced';
+        rotations.inc({ model, cause, how: entry.how });
+        rotationGap.observe({ cause }, entry.gapMs / 1000);
+        break;
+      }
+      case 'stall':
+        if (entry.step === 'wait') stalls.inc({ sign: entry.sign });
+        else stallSteps.inc({ step: entry.step });
         break;
       case 'go-away':
         goAways.inc({ model });

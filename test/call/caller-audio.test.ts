@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { CallerAudio } from '../../src/call/caller-audio.ts';
 import { createCodec } from '../../src/call/codec.ts';
 import { Journal, type JournalEntry } from '../../src/call/journal.ts';
+import { SpeechTracker } from '../../src/call/speech.ts';
 import { emptyTotals } from '../../src/call/totals.ts';
 import { Uplink } from '../../src/call/uplink.ts';
 import { noise } from '../audio/signals.ts';
@@ -27,7 +28,7 @@ class Desk {
     });
     uplink.open();
     const journal = new Journal(IDENTITY, () => this.nowMs, [(entry) => this.entries.push(entry)]);
-    this.caller = new CallerAudio(this.codec, uplink, journal, this.totals);
+    this.caller = new CallerAudio(this.codec, uplink, new SpeechTracker(8_000), journal, this.totals);
   }
 
   /** A frame with a constant sound in it, stamped and told. */

@@ -12,15 +12,23 @@ import {
   HANG_UP_GRACE_MS,
   type IntentEffect,
   type IntentEvent,
+  type IntentPolicy,
   type IntentState,
   type IntentTimer,
   newIntent,
+  PERSON_WAIT_MS,
   stepIntent,
 } from '../../src/call/intent.ts';
 
 const CALLER_LEFT: EndReason = { who: 'caller', how: 'completed', detail: 'the caller hung up' };
 const OPERATOR: EndReason = { who: 'operator', how: 'drained', detail: 'the test' };
-const policyOf = (greeting: GreetingMode) => ({ greeting, callerWaitMs: 5_000, maxCallMs: 600_000 });
+const policyOf = (greeting: GreetingMode) => ({
+  greeting,
+  callerWaitMs: 5_000,
+  maxCallMs: 600_000,
+  fallback: null as string | null,
+  awaitsPerson: false,
+});
 
 const legReady: IntentEvent = { type: 'leg-ready' };
 const sessionReady: IntentEvent = { type: 'session-ready' };
@@ -34,7 +42,17 @@ const hangUp = (goodbyeSpoken: boolean): IntentEvent => ({
   type: 'hang-up-asked',
   detail: 'bye',
   goodbyeSpoken,
+  transfer: null,
 });
+const NUMBER = '+15550109999';
+const putThrough: IntentEvent = {
+  type: 'hang-up-asked',
+  detail: 'sales',
+  goodbyeSpoken: true,
+  transfer: NUMBER,
+};
+const returned = (sessionReady = true): IntentEvent => ({ type: 'returned', sessionReady });
+const person: IntentEvent = { type: 'person-answered' };
 const timer = (name: IntentTimer): IntentEvent => ({ type: 'timer', timer: name });
 
 /** A call that keeps the timers and all effects, as its shell does. */
@@ -46,8 +64,8 @@ class Shell {
   nowMs = 0;
   watching = false;
 
-  constructor(greeting: GreetingMode = 'at-once') {
-    this.state = newIntent(policyOf(greeting));
+  constructor(greeting: GreetingMode = 'at-once', change: Partial<IntentPolicy> = {}) {
+    this.state = newIntent({ ...policyOf(greeting), ...change });
   }
 
   say(...events: readonly IntentEvent[]): readonly IntentEffect[] {
@@ -423,6 +441,150 @@ describe('hanging up', () => {
   });
 });
 
+describe('putting the caller through', () => {
+  const away = (change: Partial<IntentPolicy> = {}) => {
+    const shell = new Shell('none', change);
+    shell.say(legReady, sessionReady, putThrough, drained, timer('grace'));
+    return shell;
+  };
+
+  test('comes after the last word, in the place of the hang-up', () => {
+    const shell = new Shell('none');
+    shell.say(legReady, sessionReady, putThrough, drained);
+    expect(shell.count('transfer')).toBe(0);
+    expect(shell.say(timer('grace')).filter(({ type }) => type !== 'cancel')).toEqual([
+      { type: 'transfer', target: NUMBER, reason: expect.objectContaining({ how: 'transferred' }) },
+    ]);
+    expect(shell.state.name).toBe('away');
+    expect(shell.end()).toBeNull();
+  });
+
+  test.each([
+    ['while it is played', [putThrough, spoke]],
+    ['in the moment after it', [putThrough, drained, spoke]],
+  ])('is not called off by a caller who speaks %s', (_when, events) => {
+    const shell = new Shell('none');
+    shell.say(legReady, sessionReady, ...events, drained, timer('grace'));
+    expect(shell.state.name).toBe('away');
+    expect(shell.count('hang-up-disarmed')).toBe(0);
+  });
+
+  test('who comes back is talked with, not greeted; a line without a session has a filler due', () => {
+    const shell = away();
+    expect(outward(shell.say(returned()))).toEqual(['open-uplink']);
+    expect([shell.state.name, shell.timers.has('filler')]).toEqual(['talking', false]);
+    const early = away();
+    early.say(returned(false));
+    expect(early.timers.get('filler')).toBe(DEAD_AIR_MS);
+    expect([...shell.effects, ...early.effects].some(({ type }) => type === 'trigger-greeting')).toBe(false);
+  });
+
+  test('who comes back when there is no session any more hears the apology, and is sent nowhere again', () => {
+    const shell = away({ fallback: NUMBER });
+    shell.say(sessionFailed, returned(false));
+    expect(shell.clips()).toEqual(['apology']);
+    shell.say(drained);
+    expect(shell.count('transfer')).toBe(1);
+    expect(shell.end()).toMatchObject({ who: 'model', how: 'error' });
+  });
+
+  test('a session that failed and came back after all is talked with', () => {
+    const shell = away();
+    shell.say(sessionFailed, sessionReady, returned());
+    expect([shell.state.name, shell.clips()]).toEqual(['talking', []]);
+  });
+
+  test('to the fallback, once: an apology first', () => {
+    const shell = new Shell('none', { fallback: NUMBER });
+    shell.say(legReady, sessionReady, sessionFailed);
+    expect([shell.clips(), shell.count('transfer')]).toEqual([['apology'], 0]);
+    shell.say(drained);
+    expect(shell.count('transfer')).toBe(1);
+    shell.say(returned(false), sessionFailed, drained);
+    expect(shell.count('transfer')).toBe(1);
+    expect(shell.end()).toMatchObject({ who: 'model', how: 'error' });
+  });
+
+  test.each([
+    ['the leg has ended', { type: 'leg-ended', reason: CALLER_LEFT } as const, CALLER_LEFT],
+    ['somebody ends it', { type: 'end-asked', reason: OPERATOR, politely: true } as const, OPERATOR],
+    ['the longest call is over', timer('limit'), { who: 'bot', how: 'transferred' }],
+  ])('is over when %s, without another word', (_when, event, reason) => {
+    const shell = away();
+    shell.say(event);
+    expect(shell.end()).toMatchObject(reason);
+    expect(shell.clips()).toEqual([]);
+  });
+});
+
+describe('a call that waits for a person', () => {
+  const waiting = { awaitsPerson: true };
+  const orders = [
+    [legReady, sessionReady, person],
+    [legReady, person, sessionReady],
+    [sessionReady, legReady, person],
+    [sessionReady, person, legReady],
+    [person, legReady, sessionReady],
+    [person, sessionReady, legReady],
+  ];
+
+  test.each(orders.map((order) => [order.map(({ type }) => type).join(', '), order] as const))(
+    '%s: greets with the last of them and not before',
+    (_names, order) => {
+      const shell = new Shell('at-once', waiting);
+      shell.say(...order.slice(0, 2));
+      expect([shell.state.name, outward(shell.effects)]).toEqual(['arriving', []]);
+      shell.say(...order.slice(2));
+      expect(outward(shell.effects)).toEqual(['trigger-greeting', 'open-uplink']);
+      expect([shell.timers.has('person'), shell.timers.has('limit')]).toEqual([false, true]);
+    },
+  );
+
+  test('waits no longer than 5 s from when they can hear it', () => {
+    const shell = new Shell('at-once', waiting);
+    shell.say(sessionReady);
+    expect(shell.timers.has('person')).toBe(false);
+    shell.say(legReady);
+    expect(shell.timers.get('person')).toBe(PERSON_WAIT_MS);
+    shell.say(timer('person'));
+    expect(shell.count('trigger-greeting')).toBe(1);
+  });
+
+  test('says "one moment" to a person alone', () => {
+    const shell = new Shell('at-once', waiting);
+    shell.say(legReady, sessionReady, sessionLost);
+    expect(shell.timers.has('filler')).toBe(false);
+    shell.say(person);
+    expect(shell.timers.get('filler')).toBe(DEAD_AIR_MS);
+  });
+
+  test('a session that was lost meanwhile is waited for again', () => {
+    const shell = new Shell('at-once', waiting);
+    shell.say(legReady, sessionReady, sessionLost, person);
+    expect(shell.count('trigger-greeting')).toBe(0);
+    shell.say(sessionReady);
+    expect(shell.count('trigger-greeting')).toBe(1);
+  });
+
+  test.each([
+    ['a person', [person], 1],
+    ['nobody known', [], 0],
+  ])('a session that fails sends %s to the fallback so many times', (_who, events, times) => {
+    const shell = new Shell('at-once', { ...waiting, fallback: NUMBER });
+    shell.say(legReady, ...events, sessionFailed, drained);
+    expect(shell.count('transfer')).toBe(times);
+    expect(shell.timers.has('person')).toBe(false);
+  });
+
+  test('that a person is there changes nothing later', () => {
+    for (const events of [[], [audible], [audible, hangUp(true)], [sessionFailed]]) {
+      const shell = new Shell('at-once', waiting);
+      shell.say(legReady, sessionReady, person, ...events);
+      expect(stepIntent(shell.state, person, 9_000)).toEqual([shell.state, []]);
+    }
+  });
+});
+
 describe('the last clip', () => {
   test('a session that fails in the middle of a call is apologised for, and the caller cannot talk to nobody', () => {
     const shell = new Shell('none');
@@ -443,28 +605,44 @@ describe('the last clip', () => {
 });
 
 const REASONS: readonly EndReason[] = [CALLER_LEFT, OPERATOR];
-const TIMERS: readonly IntentTimer[] = ['greeting', 'caller', 'goodbye', 'grace', 'clip', 'limit', 'filler'];
+const TIMERS: readonly IntentTimer[] = [
+  'greeting',
+  'caller',
+  'goodbye',
+  'grace',
+  'clip',
+  'limit',
+  'filler',
+  'person',
+];
 const anyEvent: fc.Arbitrary<IntentEvent> = fc.oneof(
   fc.constantFrom(legReady, sessionReady, sessionReady, sessionLost, onset, spoke, audible, drained),
   fc.constantFrom(...TIMERS).map(timer),
-  fc.constantFrom(hangUp(true), hangUp(false), sessionFailed),
+  fc.constantFrom(hangUp(true), hangUp(false), sessionFailed, putThrough, person),
+  fc.boolean().map(returned),
 );
 const ending: fc.Arbitrary<IntentEvent> = fc.oneof(
   fc.constantFrom(...REASONS).map((reason): IntentEvent => ({ type: 'leg-ended', reason })),
   fc.constantFrom(...REASONS).map((reason): IntentEvent => ({ type: 'end-asked', reason })),
 );
 const modes = fc.constantFrom<GreetingMode>('at-once', 'after-caller', 'none');
+const policies = fc.record({
+  awaitsPerson: fc.boolean(),
+  fallback: fc.constantFrom(null, NUMBER),
+});
 const script = fc.array(anyEvent, { maxLength: 40, size: 'max' });
 
 describe('whatever the order of events', () => {
-  test('a greeting is asked for at most twice, and no clip is played twice but "one moment"', () => {
+  test('a greeting is asked for at most twice, and no clip is played twice but "one moment", and the apology after a transfer', () => {
     fc.assert(
-      fc.property(modes, script, (mode, events) => {
-        const shell = new Shell(mode);
+      fc.property(modes, policies, script, (mode, policy, events) => {
+        const shell = new Shell(mode, policy);
         shell.say(...events);
         expect(shell.count('trigger-greeting')).toBeLessThanOrEqual(2);
-        const once = shell.clips().filter((clip) => clip !== 'moment');
+        const once = shell.clips().filter((clip) => clip !== 'moment' && clip !== 'apology');
         expect(new Set(once).size).toBe(once.length);
+        const apologies = shell.clips().filter((clip) => clip === 'apology').length;
+        expect(apologies).toBeLessThanOrEqual(1 + Math.min(1, shell.count('transfer')));
       }),
       { numRuns: 1_000 },
     );
@@ -472,8 +650,8 @@ describe('whatever the order of events', () => {
 
   test('an end from anywhere ends with that reason, once, and nothing follows', () => {
     fc.assert(
-      fc.property(modes, script, ending, script, (mode, events, last, later) => {
-        const shell = new Shell(mode);
+      fc.property(modes, policies, script, ending, script, (mode, policy, events, last, later) => {
+        const shell = new Shell(mode, policy);
         shell.say(...events);
         const before = shell.end();
         shell.say(last);
@@ -491,10 +669,13 @@ describe('whatever the order of events', () => {
 
   test('a caller who really speaks leaves no hang-up armed, unless the session is gone', () => {
     fc.assert(
-      fc.property(modes, script, (mode, events) => {
-        const shell = new Shell(mode);
+      fc.property(modes, policies, script, (mode, policy, events) => {
+        const shell = new Shell(mode, policy);
         shell.say(...events);
-        if (shell.state.name === 'ended' || events.some(({ type }) => type === 'session-failed')) return;
+        const { state } = shell;
+        if (state.name === 'ended' || events.some(({ type }) => type === 'session-failed')) return;
+        // Who is being put through may say thank you.
+        if (state.name === 'hanging-up' && state.transfer !== null) return;
         shell.say(spoke);
         expect(shell.state.name).not.toBe('hanging-up');
         expect(shell.timers.has('goodbye') || shell.timers.has('grace')).toBe(false);
@@ -506,8 +687,8 @@ describe('whatever the order of events', () => {
 
   test('a call that had its stream ends by its own timers when nothing more happens', () => {
     fc.assert(
-      fc.property(modes, script, (mode, events) => {
-        const shell = new Shell(mode);
+      fc.property(modes, policies, script, (mode, policy, events) => {
+        const shell = new Shell(mode, policy);
         shell.say(legReady, ...events.filter(({ type }) => type !== 'timer'));
         // "One moment" every six seconds until the longest call is over.
         for (let i = 0; i < 130 && shell.state.name !== 'ended'; i++) {
@@ -527,17 +708,57 @@ describe('whatever the order of events', () => {
 
   test('a line whose session is missing has a filler due, whatever happened before; one that has it has none', () => {
     fc.assert(
-      fc.property(modes, script, (mode, events) => {
-        const shell = new Shell(mode);
+      fc.property(modes, policies, script, (mode, policy, events) => {
+        const shell = new Shell(mode, policy);
         let session = false;
         for (const event of [legReady, ...events]) {
           // A timer that is not armed does not fire.
           if (event.type === 'timer' && !shell.timers.has(event.timer)) continue;
-          shell.say(event);
+          shell.say(event.type === 'returned' ? returned(session) : event);
           if (event.type === 'session-ready') session = true;
-          if (event.type === 'session-lost') session = false;
-          if (['arriving', 'listening', 'greeting', 'talking'].includes(shell.state.name))
+          if (event.type === 'session-lost' || event.type === 'session-failed') session = false;
+          const { state } = shell;
+          // Nobody is known to be there.
+          if (state.name === 'arriving' && !state.person) expect(shell.timers.has('filler')).toBe(false);
+          else if (['arriving', 'listening', 'greeting', 'talking'].includes(shell.state.name))
             expect(shell.timers.has('filler')).toBe(!session);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('nobody is spoken to, nor heard, before a person is known to be there', () => {
+    fc.assert(
+      fc.property(modes, script, (mode, events) => {
+        const shell = new Shell(mode, { awaitsPerson: true });
+        for (const event of events) {
+          if (event.type === 'person-answered' || (event.type === 'timer' && event.timer === 'person'))
+            return;
+          // An apology and a farewell are last words.
+          if (event.type === 'session-failed' || event.type === 'timer') continue;
+          shell.say(event);
+          expect(outward(shell.effects)).toEqual([]);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('a caller is with somebody else only after a transfer, and a transfer that is not over ends nothing', () => {
+    fc.assert(
+      fc.property(modes, policies, script, (mode, policy, events) => {
+        const shell = new Shell(mode, policy);
+        let away = false;
+        for (const event of events) {
+          const effects = shell.say(event);
+          if (event.type === 'returned') away = false;
+          if (effects.some(({ type }) => type === 'transfer')) {
+            expect(away).toBe(false);
+            away = true;
+          }
+          if (shell.state.name === 'ended') break;
+          expect(shell.state.name === 'away').toBe(away);
         }
       }),
       { numRuns: 500 },
@@ -546,9 +767,11 @@ describe('whatever the order of events', () => {
 
   test('the caller is let through once the session is ready, and never before', () => {
     fc.assert(
-      fc.property(modes, script, (mode, events) => {
-        const shell = new Shell(mode);
-        const firstReady = events.findIndex(({ type }) => type === 'session-ready');
+      fc.property(modes, policies, script, (mode, policy, events) => {
+        const shell = new Shell(mode, policy);
+        const firstReady = events.findIndex(
+          (event) => event.type === 'session-ready' || (event.type === 'returned' && event.sessionReady),
+        );
         shell.say(...(firstReady === -1 ? events : events.slice(0, firstReady)));
         expect(shell.count('open-uplink')).toBe(0);
       }),

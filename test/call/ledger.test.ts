@@ -29,7 +29,7 @@ test('of a turn that was cut the words before the cut are sure, those around it 
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 79_999 }), (position) => {
       const ledger = tenSeconds();
-      ledger.cutAt(position);
+      ledger.cutAt(position, 80_000);
       const [heard] = ledger.heardUpTo(position, 0);
       expect(heard!.heardMs).toBeCloseTo(position / 8, 6);
       const said = [heard!.heardText, heard!.uncertainText].filter((part) => part !== '').join(' ');
@@ -49,10 +49,19 @@ test('of a turn that was cut the words before the cut are sure, those around it 
 
 test('what was cut stays cut, whatever is played later', () => {
   const ledger = tenSeconds();
-  ledger.cutAt(16_000);
+  ledger.cutAt(16_000, 80_000);
   ledger.queued(2, 80_000, 96_000);
   const [first, second] = ledger.heardUpTo(96_000, 0);
   expect(first).toMatchObject({ turn: 1, heardMs: 2_000, generatedMs: 10_000 });
+  expect(second).toMatchObject({ turn: 2, heardMs: 2_000, generatedMs: 2_000 });
+});
+
+test('a cut whose account is closed late does not touch what was queued since', () => {
+  const ledger = tenSeconds();
+  ledger.queued(2, 80_000, 96_000);
+  ledger.cutAt(16_000, 80_000);
+  const [first, second] = ledger.heardUpTo(96_000, 0);
+  expect(first).toMatchObject({ turn: 1, heardMs: 2_000 });
   expect(second).toMatchObject({ turn: 2, heardMs: 2_000, generatedMs: 2_000 });
 });
 

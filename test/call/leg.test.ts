@@ -34,7 +34,15 @@ const closedAs =
   });
 const closed = closedAs(false);
 const broken = closedAs(true);
-const expected: LegEvent = { type: 'stream-expected' };
+const expected: LegEvent = { type: 'stream-expected', returning: false };
+const TRANSFERRED: EndReason = { who: 'bot', how: 'transferred', detail: 'the test' };
+const letGo = (untilMs: number, close = false): LegEvent => ({
+  type: 'let-go',
+  reason: TRANSFERRED,
+  untilMs,
+  close,
+});
+const holdOn: LegEvent = { type: 'hold-on' };
 const closing = (effects: readonly LegEffect[]) =>
   effects.flatMap((effect) => (effect.type === 'close-socket' ? [effect.epoch] : []));
 const endOf = (effects: readonly LegEffect[]) =>
@@ -158,14 +166,105 @@ describe('named transitions', () => {
   });
 });
 
+describe('a caller who is handed to somebody else', () => {
+  const there = [opened(1), started(1)];
+  const types = (effects: readonly LegEffect[]) => effects.map(({ type }) => type);
+
+  test('by closing the stream: it pauses, is closed, and may come back until then', () => {
+    const { state, effects } = play([...there, letGo(70_000, true)], 1_000);
+    expect(state).toMatchObject({ name: 'lost', open: false });
+    expect(types(effects)).toEqual(['leg-paused', 'arm-deadline', 'close-socket']);
+    expect(effects).toContainEqual({ type: 'arm-deadline', dueMs: 70_000 });
+    // Its own close says nothing more.
+    expect(stepLeg(state, closed(1), 1_100)).toEqual([state, []]);
+    expect(endOf(stepLeg(state, { type: 'deadline' }, 70_000)[1])).toEqual(['bot transferred']);
+  });
+
+  test('with the stream left open: it pauses, and goes on when nothing came of it', () => {
+    const { state, effects } = play([...there, letGo(70_000)], 1_000);
+    expect(state).toMatchObject({ name: 'lost', open: true });
+    expect([types(effects), closing(effects)]).toEqual([['leg-paused', 'arm-deadline'], []]);
+    const [after, back] = stepLeg(state, holdOn, 2_000);
+    expect(after).toEqual({ name: 'attached', epoch: 1, pendingEpoch: null });
+    expect(back).toEqual([{ type: 'cancel-deadline' }, { type: 'leg-ready', epoch: 1, replaced: true }]);
+  });
+
+  test('a stream that was left open is closed when another one of the call takes over', () => {
+    const { state, effects } = play([...there, letGo(70_000), expected, opened(2), started(2)]);
+    expect(state).toEqual({ name: 'attached', epoch: 2, pendingEpoch: null });
+    expect(closing(effects)).toEqual([1]);
+  });
+
+  test.each([
+    ['stopped', stopped(1), 'caller completed', [1]],
+    ['closed', closed(1), 'caller completed', []],
+    ['broke off', broken(1), 'carrier error', []],
+  ])('the stream %s meanwhile, and nothing came of it: who left is known', (_how, gone, end, closes) => {
+    const before = play([...there, letGo(70_000), gone]);
+    expect(closing(before.effects)).toEqual(closes);
+    const { state, effects } = play([...there, letGo(70_000), gone, holdOn], 3_000);
+    expect(effects).toEqual([{ type: 'arm-deadline', dueMs: 8_000 }]);
+    expect(endOf(stepLeg(state, { type: 'deadline' }, 8_000)[1])).toEqual([end]);
+  });
+
+  test('a socket that was on its way is sent away, and one that comes later without a start does not end the wait', () => {
+    expect(closing(play([...there, opened(2), letGo(70_000)]).effects)).toEqual([2]);
+    const { state } = play([...there, letGo(70_000, true), opened(2)], 1_000);
+    const [still, effects] = stepLeg(state, { type: 'deadline' }, 11_000);
+    expect(still).toMatchObject({ name: 'lost', pendingEpoch: null });
+    expect(closing(effects)).toEqual([2]);
+    expect(effects).toContainEqual({ type: 'arm-deadline', dueMs: 70_000 });
+    const [gone, later] = stepLeg(state, closed(2), 5_000);
+    expect(gone).toMatchObject({ name: 'lost', pendingEpoch: null });
+    expect(later).toEqual([{ type: 'arm-deadline', dueMs: 70_000 }]);
+  });
+
+  test('a socket that is on its way when nothing came of it keeps its deadline', () => {
+    const { state, effects } = play([...there, letGo(70_000), opened(2), holdOn], 1_000);
+    expect(state).toEqual({ name: 'attached', epoch: 1, pendingEpoch: 2 });
+    expect(effects).toContainEqual({ type: 'arm-deadline', dueMs: 1_000 + START_DEADLINE_MS });
+  });
+
+  test('let go once more: another time and another end', () => {
+    const { state, effects } = play([
+      ...there,
+      letGo(31_000, true),
+      { ...letGo(90_000), reason: REASON } as LegEvent,
+    ]);
+    expect(effects).toEqual([{ type: 'arm-deadline', dueMs: 90_000 }]);
+    expect(endOf(stepLeg(state, { type: 'deadline' }, 90_000)[1])).toEqual(['operator completed']);
+  });
+
+  test('a stream that is to bring the caller back, and does not come, is the carrier’s error', () => {
+    const { state, effects } = play(
+      [...there, letGo(70_000, true), { ...expected, returning: true } as LegEvent],
+      5_000,
+    );
+    expect(effects).toEqual([{ type: 'arm-deadline', dueMs: 5_000 + START_DEADLINE_MS }]);
+    expect(endOf(stepLeg(state, { type: 'deadline' }, 15_000)[1])).toEqual(['carrier error']);
+  });
+
+  test.each([
+    ['none has come', []],
+    ['one is opening', [opened(1)]],
+    ['the call is over', [{ type: 'end' } as const]],
+  ])('while of its streams %s nobody can be handed over', (_when, events) => {
+    const { state } = play(events);
+    expect(stepLeg(state, letGo(9_000, true), 500)).toEqual([state, []]);
+    expect(stepLeg(state, holdOn, 500)).toEqual([state, []]);
+  });
+});
+
 /** Small numbers, so that scripts hit epochs that exist, that existed and that never will. */
+const AWAY_MS = 500_000;
 const epoch = fc.integer({ min: 0, max: 6 });
 const anyEvent: fc.Arbitrary<LegEvent | { readonly type: 'open' }> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ type: 'open' as const }) },
   { weight: 3, arbitrary: epoch.map(started) },
   { weight: 1, arbitrary: epoch.map(stopped) },
   { weight: 3, arbitrary: epoch.chain((each) => fc.constantFrom(closed(each), broken(each))) },
-  { weight: 1, arbitrary: fc.constantFrom<LegEvent>({ type: 'deadline' }, expected) },
+  { weight: 1, arbitrary: fc.constantFrom<LegEvent>({ type: 'deadline' }, expected, holdOn) },
+  { weight: 1, arbitrary: fc.boolean().map((close) => letGo(AWAY_MS, close)) },
 );
 const ending: fc.Arbitrary<LegEvent> = fc.oneof(
   fc.constant({ type: 'end' as const }),
@@ -201,6 +300,8 @@ class Shell {
       this.dueMs = null;
     }
     if (event.type === 'socket-closed') this.sockets.delete(event.epoch);
+    // From now on, as its shell says it.
+    if (event.type === 'let-go') return this.step({ ...event, untilMs: this.nowMs + 1 + AWAY_MS });
     return this.step(event);
   }
 
@@ -227,7 +328,11 @@ class Shell {
     if (state.name === 'opened') return [state.epoch];
     if (state.name === 'attached')
       return [state.epoch, ...(state.pendingEpoch === null ? [] : [state.pendingEpoch])];
-    if (state.name === 'lost') return state.pendingEpoch === null ? [] : [state.pendingEpoch];
+    if (state.name === 'lost')
+      return [
+        ...(state.open ? [state.epoch] : []),
+        ...(state.pendingEpoch === null ? [] : [state.pendingEpoch]),
+      ];
     return [];
   }
 }
@@ -288,21 +393,47 @@ describe('whatever the order of events', () => {
     );
   });
 
-  test('a leg is ready once for each stream that starts, each time on a newer one', () => {
+  test('a leg is ready once for each stream that starts, each time on a newer one; or again on the one that was left', () => {
     fc.assert(
       fc.property(script, (events) => {
         const shell = new Shell();
         let newest = 0;
+        let away = false;
         for (const event of events) {
-          for (const effect of shell.say(event)) {
+          const before = shell.state.name;
+          const effects = shell.say(event);
+          if (event.type === 'let-go' && before === 'attached') away = true;
+          for (const effect of effects) {
             if (effect.type !== 'leg-ready') continue;
-            expect(effect.epoch).toBeGreaterThan(newest);
+            if (event.type === 'hold-on') expect([effect.epoch, away]).toEqual([newest, true]);
+            else expect(effect.epoch).toBeGreaterThan(newest);
             expect(effect.replaced).toBe(newest > 0);
             newest = effect.epoch;
+            away = false;
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
+    );
+  });
+
+  test('between two times at which a caller can be heard lies one at which they cannot, and none follows itself', () => {
+    fc.assert(
+      fc.property(script, (events) => {
+        const shell = new Shell();
+        let heard = false;
+        for (const event of events) {
+          for (const effect of shell.say(event)) {
+            if (effect.type === 'leg-paused') {
+              expect(heard).toBe(true);
+              heard = false;
+            }
+            if (effect.type === 'leg-ready') heard = true;
+          }
+          expect(heard).toBe(shell.state.name === 'attached' || (heard && shell.state.name === 'ended'));
+        }
+      }),
+      { numRuns: 500 },
     );
   });
 
@@ -341,6 +472,10 @@ describe('whatever the order of events', () => {
             const afterMs = effect.dueMs - Math.max(beforeMs, shell.nowMs);
             const first = shell.state.name === 'awaiting' || shell.state.name === 'opened';
             if (first) expect(effect.dueMs).toBeLessThanOrEqual(STREAM_DEADLINE_MS);
+            else if (event.type === 'let-go') expect(afterMs).toBe(AWAY_MS);
+            // What is left of the time that a caller may be with somebody else.
+            else if (shell.state.name === 'lost' && effect.dueMs === shell.state.untilMs)
+              expect(afterMs).toBeLessThanOrEqual(AWAY_MS);
             else expect([START_DEADLINE_MS, LOST_GRACE_MS]).toContain(afterMs);
           }
         }

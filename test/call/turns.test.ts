@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { LONGEST_DISCARD_MS, TurnGate } from '../../src/call/turns.ts';
+import { AFTER_SPEECH_MS, LONGEST_DISCARD_MS, STALE_GAP_MS, TurnGate } from '../../src/call/turns.ts';
 
 describe('a turn', () => {
   test('opens with its first audio and is over at turn-complete', () => {
@@ -99,6 +99,50 @@ describe('after an interruption', () => {
   });
 });
 
+describe('a turn that the caller spoke over', () => {
+  test('is dropped for as long as they speak, and for two and a half seconds after that', () => {
+    const gate = new TurnGate();
+    gate.audio(0);
+    gate.cut(100);
+    for (let nowMs = 120; nowMs < 6_000; nowMs += 20) expect(gate.audio(nowMs, true).play).toBe(false);
+    for (let nowMs = 6_000; nowMs < 5_980 + AFTER_SPEECH_MS; nowMs += 20)
+      expect(gate.audio(nowMs).play).toBe(false);
+    expect(gate.audio(5_980 + AFTER_SPEECH_MS)).toEqual({ play: true, opened: true });
+  });
+
+  test('is dropped also when a clip of ours had been played into it', () => {
+    const gate = new TurnGate();
+    gate.audio(0);
+    expect(gate.clip()).toBe(2);
+    expect(gate.generating).toBe(true);
+    gate.cut(100);
+    expect(gate.audio(120).play).toBe(false);
+    gate.turnComplete();
+    expect(gate.audio(140)).toEqual({ play: true, opened: true });
+  });
+
+  test('and whose connection was lost is not heard on the next one, should it be sent again there', () => {
+    const gate = new TurnGate();
+    gate.audio(0);
+    gate.cut(100);
+    gate.lost();
+    gate.discardReplay(1_000);
+    expect(gate.audio(1_020).play).toBe(false);
+    // Half a second of nothing, and it is an answer.
+    expect(gate.audio(1_020 + STALE_GAP_MS)).toEqual({ play: true, opened: true });
+  });
+});
+
+test('what comes of a turn after a clip was played into it is one of its own, and the turn is still being made', () => {
+  const gate = new TurnGate();
+  gate.audio(0);
+  gate.clip();
+  expect(gate.audio(100)).toEqual({ play: true, opened: true });
+  expect(gate.turn).toBe(3);
+  gate.generationComplete();
+  expect(gate.generating).toBe(false);
+});
+
 const event = fc.constantFrom('audio', 'cut', 'generation-complete', 'turn-complete', 'lost', 'clip');
 
 test('whatever the order of events: no audio is dropped for longer than the bound, and turns count up by one', () => {
@@ -121,7 +165,8 @@ test('whatever the order of events: no audio is dropped for longer than the boun
             expect(gate.turn).toBe(before + (verdict.opened ? 1 : 0));
             if (verdict.play) expect(gate.generating).toBe(true);
           } else if (what === 'cut') {
-            if (gate.cut(nowMs)) lastCutMs = nowMs;
+            gate.cut(nowMs);
+            if (gate.discarding) lastCutMs = nowMs;
           } else if (what === 'generation-complete') gate.generationComplete();
           else if (what === 'turn-complete') gate.turnComplete();
           else if (what === 'lost') gate.lost();

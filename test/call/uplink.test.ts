@@ -280,3 +280,207 @@ describe('manual activity', () => {
     expect(desk.sentMs).toBe(sentMs);
   });
 });
+
+/** Frames in a row that say at every sample where they stand, with pauses that are no sound at all. */
+function timeline(frames: readonly ('sound' | 'pause')[]): Int16Array {
+  const voice = noise(frames.length * FRAME, 8_000, 5);
+  return Int16Array.from({ length: frames.length * FRAME }, (_, at) =>
+    frames[Math.floor(at / FRAME)] === 'pause' ? 0 : (voice[at] as number),
+  );
+}
+
+describe('words that are sent again', () => {
+  test('begin where they are wanted, and everything follows once, whenever the connection was lost', () => {
+    const losses = fc.array(
+      fc.record({
+        before: fc.integer({ min: 1, max: 200 }),
+        backMs: fc.integer({ min: 0, max: 6_000 }),
+        gap: fc.integer({ min: 0, max: 150 }),
+        refuses: fc.boolean(),
+      }),
+      { minLength: 1, maxLength: 5 },
+    );
+    fc.assert(
+      fc.property(losses, fc.constantFrom(20, 60, 100), (rounds, chunkMs) => {
+        const desk = new Desk(chunkMs);
+        desk.uplink.needFrom(0);
+        desk.uplink.open(false);
+        for (const { before, backMs, gap, refuses } of rounds) {
+          desk.frames(before);
+          if (refuses) {
+            desk.takes = false;
+            desk.frames(3);
+          }
+          desk.uplink.close();
+          desk.takes = true;
+          desk.frames(gap);
+          const sentTo = desk.uplink.sentTo;
+          const wanted = Math.max(0, desk.pushed - backMs * 8);
+          desk.chunks.length = 0;
+          const againMs = desk.uplink.rewind(wanted);
+          const from = Math.min(wanted, sentTo);
+          expect(againMs).toBe((sentTo - from) / 8);
+          desk.uplink.open(false);
+          const behind = desk.pushed - from;
+          desk.frames(Math.ceil(behind / FRAME) + 8);
+          // With nothing to repeat, the filter and the open chunk go on as they were.
+          if (againMs === 0) continue;
+          const whole = converted(desk.signal.subarray(from, desk.pushed));
+          expect(beginsWith(whole, desk.sent)).toBe(true);
+          expect(whole.length - desk.sent.length).toBeLessThan(16 * chunkMs + 2 * FRAME);
+        }
+        expect(desk.droppedMs).toBe(0);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('come no faster than twice real time, not even at first', () => {
+    const desk = new Desk();
+    desk.uplink.needFrom(0);
+    desk.uplink.open(false);
+    desk.frames(100);
+    desk.uplink.close();
+    desk.frames(50);
+    desk.chunks.length = 0;
+    desk.uplink.rewind(0);
+    desk.uplink.open(false);
+    expect(desk.sentMs).toBe(0);
+    for (let frame = 1; frame <= 150; frame++) {
+      desk.push();
+      expect(desk.sentMs).toBe(frame * 40);
+    }
+    desk.push();
+    expect(desk.sentMs).toBe(151 * 40 - 20);
+  });
+
+  test('are kept only as long as they are needed, and for half a minute at most', () => {
+    const desk = new Desk();
+    desk.uplink.open();
+    desk.frames(500);
+    expect(desk.uplink.keptMs).toBe(500);
+    desk.uplink.needFrom(desk.pushed - 8 * 300);
+    desk.frames(500);
+    expect(desk.uplink.keptMs).toBe(10_300);
+    desk.frames(1_500);
+    expect(desk.uplink.keptMs).toBe(30_000);
+    expect(desk.droppedMs).toBe(0);
+    // What is gone cannot be said again; what is left is.
+    desk.uplink.close();
+    expect(desk.uplink.rewind(0)).toBe(30_000);
+    desk.uplink.open();
+    desk.uplink.needFrom(null);
+    desk.uplink.flush();
+    desk.push();
+    expect(desk.uplink.keptMs).toBeLessThanOrEqual(500);
+  });
+
+  test('were never sent: then nothing is repeated, and nothing is left out', () => {
+    const desk = new Desk();
+    desk.uplink.open(false);
+    desk.frames(20);
+    desk.uplink.close();
+    desk.frames(20);
+    expect(desk.uplink.rewind(desk.pushed - FRAME)).toBe(0);
+    desk.uplink.open(false);
+    desk.frames(60);
+    expect(beginsWith(converted(desk.signal.subarray(0, desk.pushed)), desk.sent)).toBe(true);
+    expect(desk.uplink.resentMs).toBe(0);
+  });
+
+  test('are heard also by a connection with manual activity between two utterances', () => {
+    const desk = new Desk();
+    desk.uplink.needFrom(0);
+    desk.uplink.open(false);
+    desk.frames(50);
+    desk.uplink.mute();
+    desk.uplink.close();
+    expect(desk.uplink.rewind(0)).toBeGreaterThanOrEqual(1_000);
+    expect(desk.uplink.muted).toBe(false);
+    desk.chunks.length = 0;
+    desk.uplink.open(false);
+    desk.frames(60);
+    expect(beginsWith(converted(desk.signal.subarray(0, desk.pushed)), desk.sent)).toBe(true);
+  });
+});
+
+describe('silence that is caught up on', () => {
+  /** What was sent of a held time line, sound and silence, when the line was caught up with. */
+  function caughtUp(frames: readonly ('sound' | 'pause')[]) {
+    const signal = timeline(frames);
+    const sent: Int16Array[] = [];
+    const codec = createCodec({ encoding: 'l16', sampleRate: 8_000 });
+    const uplink = new Uplink(codec, 20, (samples) => {
+      sent.push(samples.slice());
+      return true;
+    });
+    const half = Math.floor(frames.length / 2);
+    const push = (frame: number): void => {
+      const payload = bytesOf(signal.subarray(frame * FRAME, (frame + 1) * FRAME)).slice();
+      uplink.push(payload, codec.decode(payload));
+    };
+    for (let frame = 0; frame < half; frame++) push(frame);
+    uplink.open(false);
+    for (let frame = half; frame < frames.length; frame++) push(frame);
+    uplink.flush();
+    return { sent: Int16Array.from(sent.flatMap((chunk) => [...chunk])), uplink, signal };
+  }
+
+  const stretches = fc.array(
+    fc.record({ sound: fc.integer({ min: 1, max: 40 }), pause: fc.integer({ min: 0, max: 120 }) }),
+    { minLength: 1, maxLength: 8 },
+  );
+  const framesOf = (all: readonly { sound: number; pause: number }[]): ('sound' | 'pause')[] =>
+    all.flatMap(({ sound, pause }) => [
+      ...new Array<'sound'>(sound).fill('sound'),
+      ...new Array<'pause'>(pause).fill('pause'),
+    ]);
+
+  test('is at most half a second long afterwards, and no sound is lost, doubled or moved', () => {
+    fc.assert(
+      fc.property(stretches, (all) => {
+        const { sent, uplink, signal } = caughtUp(framesOf(all));
+        // Every sample of sound, in order: the filter has forgotten what was before a pause of 200 ms.
+        const loud = (samples: Int16Array): number[] => [...samples].filter((sample) => sample !== 0);
+        const whole = createResampler(8_000, 16_000);
+        const wanted = [...loud(whole.process(signal).slice()), ...loud(whole.flush().slice())];
+        expect(loud(sent)).toEqual(wanted);
+        // Nothing is missing but what was counted.
+        expect(sent.length / 16 + uplink.skippedMs).toBeCloseTo(signal.length / 8, -1);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('keeps 300 ms of its beginning and 200 ms before the next sound, which may begin softly', () => {
+    const pause = 300;
+    const frames = framesOf([
+      { sound: 10, pause },
+      { sound: 400, pause: 0 },
+    ]);
+    const { sent, uplink } = caughtUp(frames);
+    expect(uplink.skippedMs).toBe(pause * 20 - 500);
+    const between = [...sent].reduce(
+      (found, sample) => {
+        const run = sample === 0 ? found.run + 1 : 0;
+        return { run, longest: Math.max(found.longest, run) };
+      },
+      { run: 0, longest: 0 },
+    ).longest;
+    expect(between / 16).toBeGreaterThan(480);
+    expect(between / 16).toBeLessThanOrEqual(500);
+  });
+
+  test('is left alone in a pause of half a second, and when less than that is to be caught up on', () => {
+    expect(
+      caughtUp(
+        framesOf([
+          { sound: 100, pause: 25 },
+          { sound: 200, pause: 0 },
+        ]),
+      ).uplink.skippedMs,
+    ).toBe(0);
+    const desk = caughtUp(new Array<'pause'>(48).fill('pause'));
+    expect(desk.uplink.skippedMs).toBe(0);
+  });
+});

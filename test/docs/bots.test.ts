@@ -24,7 +24,10 @@ const MODELS = new Map<FamilyId, string>(
 interface JsonSchema {
   type?: string | string[];
   enum?: string[];
+  anyOf?: JsonSchema[];
+  items?: JsonSchema;
   properties?: Record<string, JsonSchema>;
+  required?: string[];
   minimum?: number;
   exclusiveMinimum?: number;
   maximum?: number;
@@ -40,15 +43,20 @@ function settings(schema: JsonSchema, prefix = ''): [string, JsonSchema][] {
   );
 }
 
+function itemsInWords({ type, enum: names }: JsonSchema = {}): string {
+  if (names !== undefined) return 'names';
+  return type === 'object' ? 'targets' : 'texts';
+}
+
 function valuesInWords(schema: JsonSchema): string {
+  if (schema.anyOf !== undefined) return schema.anyOf.map(valuesInWords).join(' or ');
+  if (schema.type === 'null') return '`null`';
   if (Array.isArray(schema.type)) {
-    return schema.type
-      .map((type) => (type === 'null' ? '`null`' : valuesInWords({ ...schema, type })))
-      .join(' or ');
+    return schema.type.map((type) => valuesInWords({ ...schema, type })).join(' or ');
   }
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${value}\``).join(', ');
   if (schema.type === 'boolean') return '`true`, `false`';
-  if (schema.type === 'array') return 'list of texts';
+  if (schema.type === 'array') return `list of ${itemsInWords(schema.items)}`;
   if (schema.type === 'string') return 'text';
   const { minimum, exclusiveMinimum, maximum, multipleOf } = schema;
   if (maximum === undefined || maximum === Number.MAX_SAFE_INTEGER) return `from ${minimum}`;
@@ -83,12 +91,42 @@ describe('the table of fields', () => {
       const own = at(empty, path) ?? at({ listening: PHONE_DEFAULTS.vad }, path);
       const found = own ?? (at(empty, path) === null ? null : undefined);
       const text = typeof found === 'string' ? found : JSON.stringify(found);
-      expect([path, shown]).toEqual([path, found === undefined ? '–' : `\`${text}\``]);
+      const every = new Map(settings(schema)).get(path)?.items?.enum;
+      const isAll = every !== undefined && JSON.stringify(every) === JSON.stringify(found);
+      expect([path, shown]).toEqual([path, found === undefined ? '–' : isAll ? 'all' : `\`${text}\``]);
     }
   });
 
   test('says what each of them means', () => {
     for (const [name, , , meaning] of rows) expect([name, meaning?.length]).not.toEqual([name, 0]);
+  });
+
+  test('names the signs and the steps of a stall', () => {
+    const meaningOf = (path: string) => rows.find(([name]) => name === `\`${path}\``)?.[3] ?? '';
+    expect(meaningOf('stall.signs')).toContain('(long-calls.md#when-the-model-stalls)');
+    expect(meaningOf('stall.ignoredSteps')).toContain('(long-calls.md#when-silence-may-be-meant)');
+  });
+});
+
+describe('the table of targets', () => {
+  const rows = tableRows(section(document, 'targets'));
+  const schema = z.toJSONSchema(botSchema, { io: 'input' }) as unknown as JsonSchema;
+  const target = schema.properties?.['transfer']?.properties?.['targets']?.items;
+
+  test('has what a target has, and says what must be given', () => {
+    const wanted = Object.keys(target?.properties ?? {}).map((name) => [
+      `\`${name}\``,
+      target?.required?.includes(name) === true ? 'yes' : 'no',
+    ]);
+    expect(wanted.length).toBe(3);
+    expect(rows.map(([name, needed]) => [name, needed])).toEqual(wanted);
+  });
+
+  test('its example can be used', () => {
+    const example = fenced(document, 'yaml').find((block) => block.includes('targets:')) ?? '';
+    const parsed = botSchema.parse(parseYaml(example));
+    expect(parsed.transfer.targets.map(({ name }) => name)).toEqual(['reception', 'on-call']);
+    expect(parsed.transfer.fallback).toBe('on-call');
   });
 });
 

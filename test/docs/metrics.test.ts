@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import type { EndedBy, EndedHow } from '../../src/call/end-reason.ts';
 import type { JournalEntryOf } from '../../src/call/journal.ts';
+import { STALL_SIGNS, type StallStep } from '../../src/call/stall-policy.ts';
 import { CARRIER_IDS, type RefusalReason } from '../../src/carriers/carrier.ts';
 import type { CloseClass } from '../../src/gemini/live-session.ts';
 import type { HttpMeters, LimitKind } from '../../src/http/http-meters.ts';
@@ -120,6 +121,22 @@ describe('the values of labels', () => {
         deadline: true,
         aborted: true,
         network: true,
+      }),
+    ],
+    ['cause', 'rotations', ['planned', 'forced']],
+    ['how', 'rotations', all<JournalEntryOf<'rotated'>['how']>()({ resumed: true, fresh: true })],
+    // A late answer is no stall yet: it has a filler, and is not counted before it is more than late.
+    ['sign', 'stalls', STALL_SIGNS.filter((sign) => sign !== 'late-answer')],
+    [
+      'step',
+      'stall steps',
+      all<Exclude<StallStep, 'wait'>>()({
+        filler: true,
+        nudge: true,
+        rotate: true,
+        manual: true,
+        fresh: true,
+        end: true,
       }),
     ],
     [

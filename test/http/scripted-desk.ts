@@ -3,12 +3,14 @@ import type {
   Admission,
   CallDesk,
   CallSummary,
+  DialAsk,
+  DialOutcome,
   StreamClaim,
   StreamSink,
   StreamSocket,
 } from '../../src/call/desk.ts';
 import type { EndReason } from '../../src/call/end-reason.ts';
-import type { CarrierAdapter, IncomingCall } from '../../src/carriers/carrier.ts';
+import type { AfterStream, CarrierAdapter, IncomingCall } from '../../src/carriers/carrier.ts';
 
 export interface SeenStream {
   readonly token: string;
@@ -52,12 +54,33 @@ export class ScriptedDesk implements CallDesk {
   /** What the desk would go back to; null: nothing. */
   back: { call: IncomingCall; streamPath: string } | null = null;
 
-  takeBack(): { call: IncomingCall; streamPath: string } | null {
-    return this.back;
+  /** What the transfers that ended had come to, as the desk was told. */
+  readonly outcomes: ('answered' | 'unanswered' | null)[] = [];
+  plan: AfterStream = { kind: 'hangup' };
+
+  afterStream(
+    _adapter: CarrierAdapter,
+    _callId: string,
+    outcome: 'answered' | 'unanswered' | null,
+  ): ReturnType<CallDesk['afterStream']> {
+    this.outcomes.push(outcome);
+    return this.back === null ? this.plan : { kind: 'stream', ...this.back };
   }
 
   carrierSays(_adapter: CarrierAdapter, callId: string, what: string, detail: string): void {
     this.said.push({ callId, what, detail });
+  }
+
+  readonly answered: { callId: string; by: string }[] = [];
+  answeredBy(_adapter: CarrierAdapter, callId: string, by: string): void {
+    this.answered.push({ callId, by });
+  }
+
+  readonly asked: DialAsk[] = [];
+  outcome: DialOutcome = { ok: true, ref: 'ref-of-dial', callId: 'CA-dialled' };
+  async dial(ask: DialAsk): Promise<DialOutcome> {
+    this.asked.push(ask);
+    return this.outcome;
   }
 
   summaries(): readonly CallSummary[] {

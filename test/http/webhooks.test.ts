@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { WebhookEvent, WebhookPort } from '../../src/carriers/carrier.ts';
 import {
   ACCOUNT,
   AUTH_TOKEN,
@@ -60,11 +61,11 @@ describe('a call comes in', () => {
     harness = await startPublic({}, (adapter) => ({
       ...adapter,
       webhook: {
-        ...adapter.webhook,
+        ...(adapter.webhook as WebhookPort),
         accept: async (call, streamPath) => {
           written += 1;
           await gate.promise;
-          return adapter.webhook.accept(call, streamPath);
+          return (adapter.webhook as WebhookPort).accept(call, streamPath);
         },
       },
     }));
@@ -92,7 +93,7 @@ describe('a call comes in', () => {
   test('when the answer cannot be written the call is ended and the caller hears an apology', async () => {
     harness = await startPublic({}, (adapter) => ({
       ...adapter,
-      webhook: { ...adapter.webhook, accept: () => Promise.reject(new Error('broken')) },
+      webhook: { ...(adapter.webhook as WebhookPort), accept: () => Promise.reject(new Error('broken')) },
     }));
     const answer = await webhook(harness, '/twilio/voice');
     expect(answer.status).toBe(200);
@@ -105,7 +106,7 @@ describe('a call comes in', () => {
   test('an answer that never comes is given up within its deadline', async () => {
     harness = await startPublic({ answerDeadlineMs: 30 }, (adapter) => ({
       ...adapter,
-      webhook: { ...adapter.webhook, accept: () => new Promise(() => {}) },
+      webhook: { ...(adapter.webhook as WebhookPort), accept: () => new Promise(() => {}) },
     }));
     expect((await webhook(harness, '/twilio/voice')).body).toContain('<Say');
     expect(harness.desk.ended).toHaveLength(1);
@@ -292,4 +293,47 @@ test('the gateway is ready until ten seconds after draining began, and alive all
   harness.desk.drainingForMs = null;
   harness.desk.activeCalls = harness.desk.capacity;
   expect(await statusOf('/readyz')).toBe(200);
+});
+
+describe('who has answered a call that we placed', () => {
+  const saying = (event: WebhookEvent) =>
+    startPublic({}, (adapter) => ({
+      ...adapter,
+      webhook: { ...(adapter.webhook as WebhookPort), parse: () => event },
+    }));
+
+  test.each(['person', 'machine', 'unknown'] as const)('is told to the desk: %s', async (by) => {
+    harness = await saying({ type: 'call-answered', callId: 'CA9', by });
+    expect((await webhook(harness, '/twilio/events')).status).toBe(204);
+    expect(harness.desk.answered).toEqual([{ callId: 'CA9', by }]);
+  });
+
+  test('is not told when the carrier says no more than that it was answered', async () => {
+    harness = await saying({ type: 'call-answered', callId: 'CA9' });
+    expect((await webhook(harness, '/twilio/events')).status).toBe(204);
+    expect(harness.desk.answered).toEqual([]);
+  });
+});
+
+describe('a carrier whose calls outlive their streams', () => {
+  test('is asked over its API to hang up when the end of a stream was the end of the call, as no document decides that', async () => {
+    const hungUp: string[] = [];
+    harness = await startPublic({}, (adapter) => ({
+      ...adapter,
+      capabilities: { ...adapter.capabilities, outlivesStream: true },
+      control: {
+        ...adapter.control,
+        hangup: async (callId) => {
+          hungUp.push(callId);
+          return 'done';
+        },
+      },
+    }));
+    const after = { ...CALL, CallStatus: 'in-progress' };
+    await webhook(harness, '/twilio/after', after);
+    expect(hungUp).toEqual([CALL.CallSid]);
+    harness.desk.plan = { kind: 'transfer', target: '+15550109999' };
+    expect((await webhook(harness, '/twilio/after', after)).body).toContain('+15550109999');
+    expect(hungUp).toHaveLength(1);
+  });
 });

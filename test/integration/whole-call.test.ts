@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { convertOffline } from '../../src/audio/offline.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { CallRun } from '../../src/lab/caller/call-run.ts';
-import { placeCall } from '../../src/lab/caller/twilio.ts';
+import { placeCall } from '../../src/lab/caller/twilio/place-call.ts';
 import type { EmulatorRecord } from '../../src/lab/emulator/record.ts';
 import { telephoneBand } from '../../src/lab/report/spectrum.ts';
 import { makeReply, makeScenario } from '../../src/lab/scenario.ts';

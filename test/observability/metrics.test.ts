@@ -50,7 +50,7 @@ const ADMITTED: JournalFact = {
 test('a scripted call appears in the exposition with the right values', async () => {
   write(
     ADMITTED,
-    { type: 'session-ready', epoch: 1, setupMs: 250 },
+    { type: 'session-ready', how: 'first', epoch: 1, setupMs: 250 },
     { type: 'turn-audible', turn: 1, turnGapMs: 700, addedLatencyMs: 3 },
     { type: 'turn-audible', turn: 2, turnGapMs: null, addedLatencyMs: 3 },
     { type: 'turn-audible', turn: 3, turnGapMs: 1400, addedLatencyMs: 3 },
@@ -62,8 +62,24 @@ test('a scripted call appears in the exposition with the right values', async ()
     { type: 'session-failed', epoch: 3, class: 'quota', detail: 'x' },
     { type: 'underrun', generation: 1, gapMs: 30, seenBy: 'marks' },
     { type: 'backpressure', leg: 'model', droppedMs: 20 },
-    { type: 'tool-answered', name: 'look_up', id: 't', ok: true, tookMs: 120 },
-    { type: 'tool-answered', name: 'look_up', id: 't', ok: false, tookMs: 90 },
+    {
+      type: 'tool-answered',
+      name: 'look_up',
+      id: 't',
+      ok: true,
+      tookMs: 120,
+      by: 'response',
+      pii: { result: '' },
+    },
+    {
+      type: 'tool-answered',
+      name: 'look_up',
+      id: 't',
+      ok: false,
+      tookMs: 90,
+      by: 'text',
+      pii: { result: '' },
+    },
     {
       type: 'call-ended',
       reason: { who: 'bot', how: 'completed', detail: 'said goodbye' },
@@ -117,7 +133,15 @@ test('no call, number or text becomes a label', async () => {
   write(
     ADMITTED,
     { type: 'transcript', speaker: 'caller', turn: 1, pii: { text: 'my name is' } },
-    { type: 'tool-answered', name: 'call +15550100009 now', id: 't', ok: true, tookMs: 1 },
+    {
+      type: 'tool-answered',
+      name: 'call +15550100009 now',
+      id: 't',
+      ok: true,
+      tookMs: 1,
+      by: 'response',
+      pii: { result: '' },
+    },
     { type: 'session-lost', epoch: 1, code: 1011, class: 'aborted', detail: 'free text' },
   );
   const text = await metrics.expose();
@@ -129,7 +153,15 @@ test('no call, number or text becomes a label', async () => {
 
 test('a model that invents tool names cannot grow the metrics without end', async () => {
   for (let n = 0; n < 1000; n += 1) {
-    write({ type: 'tool-answered', name: `tool_${n}`, id: 't', ok: true, tookMs: 1 });
+    write({
+      type: 'tool-answered',
+      name: `tool_${n}`,
+      id: 't',
+      ok: true,
+      tookMs: 1,
+      by: 'response',
+      pii: { result: '' },
+    });
   }
   const found = await samples();
   const names = [...found.keys()].filter((name) => name.startsWith('offhook_tool_calls_total'));

@@ -3,11 +3,22 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { type Bot, botSchema } from '../../src/bots/bot.ts';
 import { type Clips, readClips } from '../../src/call/clips.ts';
+import type { DialRules } from '../../src/call/dial-desk.ts';
 import type { EndReason } from '../../src/call/end-reason.ts';
+import { createMemoryHandleStore } from '../../src/call/handles.ts';
 import type { JournalEntry, JournalEntryOf, JournalListener } from '../../src/call/journal.ts';
 import { CallRegistry } from '../../src/call/registry.ts';
+import type { RotationPlan } from '../../src/call/rotation-plan.ts';
 import { Ticker } from '../../src/call/ticker.ts';
-import type { CarrierAdapter, ControlResult, IncomingCall, MediaPort } from '../../src/carriers/carrier.ts';
+import type { ToolRunner } from '../../src/call/tool-answer.ts';
+import type {
+  CarrierAdapter,
+  ControlResult,
+  DialRequest,
+  DialResult,
+  IncomingCall,
+  MediaPort,
+} from '../../src/carriers/carrier.ts';
 import { createTwilioAdapter } from '../../src/carriers/twilio/adapter.ts';
 import type { Clock, Timer } from '../../src/clock.ts';
 import type { LineWeather } from '../../src/lab/network/line.ts';
@@ -28,9 +39,16 @@ export interface BenchOptions {
     readonly result: ControlResult | 'rejects' | 'throws';
     readonly afterMs: number;
   } | null;
+  /** What the carrier's API answers to a transfer, and when. Default: it is done after 80 ms. */
+  readonly transfer?: { readonly result: ControlResult | 'rejects'; readonly afterMs: number };
+  /** Who may be called, and how often. Default: nobody. */
+  readonly dialRules?: DialRules;
+  readonly dial?: (request: DialRequest) => Promise<DialResult>;
   readonly capabilities?: Partial<CarrierAdapter['capabilities']>;
   readonly listeners?: readonly JournalListener[];
   readonly createMediaPort?: () => MediaPort;
+  readonly tools?: ToolRunner;
+  readonly rotation?: RotationPlan;
 }
 
 /** Counts what the gateway itself sets, apart from the timers of its surroundings. */
@@ -79,6 +97,9 @@ export class CallBench {
   readonly registry: CallRegistry;
   readonly entries: (JournalEntry & { readonly ref: string })[] = [];
   readonly hangUps: { readonly callId: string; readonly atMs: number }[] = [];
+  readonly transfers: { readonly target: string; readonly callerId: string | null; readonly atMs: number }[] =
+    [];
+  readonly dialled: DialRequest[] = [];
   readonly carriers: SimulatedCarrier[] = [];
   readonly latencies: { readonly leg: 'up' | 'down'; readonly ms: number }[] = [];
   readonly #options: BenchOptions;
@@ -89,7 +110,12 @@ export class CallBench {
     this.#options = options;
     const { seed = 1 } = options;
     this.live = new ScriptedLive(this.clock, options.live ?? [ready()]);
-    this.bot = { ...botSchema.parse(options.bot ?? {}), name: 'bench', prompt: 'Be brief.' };
+    // A scripted model says nothing unless it is told to; what is done about that has tests of its own.
+    this.bot = {
+      ...botSchema.parse({ stall: { signs: [] }, ...options.bot }),
+      name: 'bench',
+      prompt: 'Be brief.',
+    };
     const twilio = createTwilioAdapter(
       { accountSid: 'AC1', authTokens: ['token'], verifyStream: 'required' },
       'https://gw.example.com',
@@ -103,7 +129,15 @@ export class CallBench {
     this.adapter = {
       ...twilio,
       capabilities: { ...twilio.capabilities, ...options.capabilities },
-      control: { ...twilio.control, hangup: (callId) => this.#hangUp(callId) },
+      control: {
+        ...twilio.control,
+        hangup: (callId) => this.#hangUp(callId),
+        transfer: (_callId, target, callerId) => this.#transfer(target, callerId),
+        dial: async (request) => {
+          this.dialled.push(request);
+          return options.dial?.(request) ?? { ok: true, callId: 'CA1' };
+        },
+      },
       createMediaPort: options.createMediaPort ?? twilio.createMediaPort,
     };
     clips ??= readClips(join(import.meta.dirname, '../../assets/clips/en'));
@@ -120,13 +154,21 @@ export class CallBench {
       random: seededRandom(seed + 1_000),
       bots: { botFor: () => this.bot, byName: () => this.bot, list: () => [this.bot] },
       limits: { maxCalls: options.maxCalls ?? 10 },
+      handles: createMemoryHandleStore(),
+      outbound: {
+        rules: options.dialRules ?? { allow: [], perHour: 6 },
+        adapterOf: (carrier) => (carrier === 'twilio' ? this.adapter : null),
+        detectsMachines: () => true,
+      },
+      ...(options.tools === undefined ? {} : { toolsOf: () => options.tools as ToolRunner }),
+      ...(options.rotation === undefined ? {} : { rotation: options.rotation }),
     });
   }
 
   /** The signed webhook of a call. @returns the path of its stream */
-  ring(callSid = 'CA1'): string {
+  ring(callSid = 'CA1', particulars: Partial<IncomingCall> = {}): string {
     this.#callSid = callSid;
-    const admission = this.registry.admit(this.adapter, incoming(callSid));
+    const admission = this.registry.admit(this.adapter, { ...incoming(callSid), ...particulars });
     if (admission.kind !== 'admitted') throw new Error(`refused: ${admission.reason}`);
     return admission.streamPath;
   }
@@ -168,6 +210,11 @@ export class CallBench {
     const ms = this.model.speak(greeting);
     await this.run(ms + 1_000);
     return carrier;
+  }
+
+  /** The stream has ended and the carrier asks what comes next. */
+  after(outcome: 'answered' | 'unanswered' | null): ReturnType<CallRegistry['afterStream']> {
+    return this.registry.afterStream(this.adapter, this.#callSid, outcome);
   }
 
   get model(): ScriptedConnection {
@@ -237,6 +284,17 @@ export class CallBench {
       unusedScript: 0,
       unexpectedConnects: 0,
       tickFaults: [],
+    });
+  }
+
+  #transfer(target: string, callerId: string | null): Promise<ControlResult> {
+    this.transfers.push({ target, callerId, atMs: this.clock.now() });
+    const { result, afterMs } = this.#options.transfer ?? { result: 'done', afterMs: 80 };
+    return new Promise((resolve, reject) => {
+      this.clock.setTimer(afterMs, () => {
+        if (result === 'rejects') reject(new Error('the API broke its promise'));
+        else resolve(result);
+      });
     });
   }
 

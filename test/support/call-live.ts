@@ -3,6 +3,8 @@ import type { Clock, Timer } from '../../src/clock.ts';
 import type {
   CloseClass,
   ConnectLive,
+  ConnectNeed,
+  HistoryTurn,
   LiveConnection,
   LiveEvent,
   LiveHandlers,
@@ -16,12 +18,19 @@ export type Attempt =
   /** `lostAtOnce`: before anybody could be told that it had come up. */
   | { readonly kind: 'ready'; readonly afterMs: number; readonly lostAtOnce?: boolean }
   | { readonly kind: 'fails'; readonly afterMs: number; readonly class: CloseClass }
+  /** The upgrade: also where the setup is held, before it is. */
+  | { readonly kind: 'refused'; readonly afterMs: number; readonly class: CloseClass }
   | { readonly kind: 'never' };
 
 export const ready = (afterMs = 250): Attempt => ({ kind: 'ready', afterMs });
 export const stillborn = (afterMs = 250): Attempt => ({ kind: 'ready', afterMs, lostAtOnce: true });
 export const fails = (closeClass: CloseClass, afterMs = 100): Attempt => ({
   kind: 'fails',
+  afterMs,
+  class: closeClass,
+});
+export const refused = (closeClass: CloseClass, afterMs = 50): Attempt => ({
+  kind: 'refused',
   afterMs,
   class: closeClass,
 });
@@ -33,6 +42,7 @@ export type Sent = { readonly atMs: number } & (
   | { readonly type: 'stream-end' }
   | { readonly type: 'activity'; readonly kind: 'start' | 'end' }
   | { readonly type: 'tools'; readonly responses: readonly ToolResponse[] }
+  | { readonly type: 'context'; readonly turns: readonly HistoryTurn[] }
 );
 
 export interface Speech {
@@ -49,6 +59,13 @@ export class ScriptedConnection implements LiveConnection {
   readonly sent: Sent[] = [];
   readonly bufferedBytes = 0;
   closedByUs = false;
+  closedAtMs: number | null = null;
+  goneAtMs: number | null = null;
+  /** When the server ended it. */
+  lostAtMs: number | null = null;
+  /** Ids of the tools that the model called on it. */
+  readonly calledTools: string[] = [];
+  readonly readyAtMs: number;
   gone = false;
   /** The socket takes nothing, and nobody has been told yet. */
   refusing = false;
@@ -62,6 +79,7 @@ export class ScriptedConnection implements LiveConnection {
 
   constructor(clock: Clock, setup: LiveSetup, handlers: LiveHandlers) {
     this.#clock = clock;
+    this.readyAtMs = clock.now();
     this.setup = setup;
     this.#handlers = handlers;
   }
@@ -82,10 +100,21 @@ export class ScriptedConnection implements LiveConnection {
   sendToolResponses(responses: readonly ToolResponse[]): boolean {
     return this.#take({ type: 'tools', responses, atMs: this.#clock.now() });
   }
-  close(): void {
+  sendContext(turns: readonly HistoryTurn[]): boolean {
+    return this.#take({ type: 'context', turns, atMs: this.#clock.now() });
+  }
+  /** The server closes its side 20 ms later. */
+  close(): Promise<void> {
     this.stopSpeaking();
     this.closedByUs = true;
+    this.closedAtMs ??= this.#clock.now();
     if (this.throwsAtClose) throw new Error('the connection broke its promise');
+    return new Promise((resolve) => {
+      this.#clock.setTimer(20, () => {
+        this.goneAtMs = this.#clock.now();
+        resolve();
+      });
+    });
   }
 
   get open(): boolean {
@@ -154,6 +183,7 @@ export class ScriptedConnection implements LiveConnection {
   }
 
   callTool(name: string, id: string, args: Record<string, unknown> = {}): void {
+    if (this.open) this.calledTools.push(id);
     this.say({ type: 'tool-calls', calls: [{ id, name, args }] });
   }
 
@@ -161,6 +191,7 @@ export class ScriptedConnection implements LiveConnection {
     if (!this.open) return;
     this.stopSpeaking();
     this.gone = true;
+    this.lostAtMs = this.#clock.now();
     this.#handlers.onClose({ code, reason: 'lost', class: closeClass });
   }
 
@@ -174,6 +205,9 @@ export class ScriptedConnection implements LiveConnection {
     return true;
   }
 }
+
+/** TCP, TLS and the upgrade. */
+export const SOCKET_MS = 100;
 
 class ConnectRefused extends Error {
   readonly closeClass: CloseClass;
@@ -210,7 +244,17 @@ export class ScriptedLive {
     return newest;
   }
 
-  readonly connect: ConnectLive = (setup, handlers, { signal, deadlineMs }) =>
+  /** What each attempt was needed for, with which setup, and whether that was held back. */
+  readonly asked: {
+    readonly need: ConnectNeed;
+    readonly setup: LiveSetup;
+    readonly held: boolean;
+    readonly atMs: number;
+  }[] = [];
+  /** When each held setup was let go. */
+  readonly releasedAtMs: number[] = [];
+
+  readonly connect: ConnectLive = (setup, handlers, { signal, deadlineMs, hold, need }) =>
     new Promise((resolve, reject) => {
       const attempt = this.#next();
       if (attempt === undefined) {
@@ -219,24 +263,46 @@ export class ScriptedLive {
         return;
       }
       this.pending += 1;
-      const afterMs = attempt.kind === 'never' ? deadlineMs : Math.min(attempt.afterMs, deadlineMs);
-      const timer = this.#clock.setTimer(afterMs, () => {
+      this.asked.push({ need, setup, held: hold !== undefined, atMs: this.#clock.now() });
+      let timer: Timer | null = null;
+      let over = false;
+      const fail = (closeClass: CloseClass) => {
+        if (over) return;
+        over = true;
         this.pending -= 1;
-        if (attempt.kind === 'fails') reject(new ConnectRefused(attempt.class));
-        else if (attempt.kind === 'never' || attempt.afterMs > deadlineMs)
-          reject(new ConnectRefused('deadline'));
-        else {
-          const connection = new ScriptedConnection(this.#clock, setup, handlers);
-          this.connections.push(connection);
-          resolve(connection);
-          if (attempt.lostAtOnce) connection.lose();
-        }
-      });
-      signal.addEventListener('abort', () => {
-        if (this.pending === 0) return;
-        timer.cancel();
-        this.pending -= 1;
-        reject(new ConnectRefused('aborted'));
+        timer?.cancel();
+        reject(new ConnectRefused(closeClass));
+      };
+      signal.addEventListener('abort', () => fail('aborted'));
+      const come = (finished: LiveSetup) => {
+        const afterMs = attempt.kind === 'never' ? deadlineMs : Math.min(attempt.afterMs, deadlineMs);
+        timer = this.#clock.setTimer(afterMs, () => {
+          if (over) return;
+          if (attempt.kind === 'fails' || attempt.kind === 'refused') fail(attempt.class);
+          else if (attempt.kind === 'never' || attempt.afterMs > deadlineMs) fail('deadline');
+          else {
+            over = true;
+            this.pending -= 1;
+            const connection = new ScriptedConnection(this.#clock, finished, handlers);
+            this.connections.push(connection);
+            resolve(connection);
+            if (attempt.lostAtOnce) connection.lose();
+          }
+        });
+      };
+      if (hold === undefined || attempt.kind === 'refused') {
+        come(setup);
+        return;
+      }
+      timer = this.#clock.setTimer(SOCKET_MS, () => {
+        if (over) return;
+        hold().then(
+          ({ handle, systemInstruction }) => {
+            this.releasedAtMs.push(this.#clock.now());
+            if (!over) come({ ...setup, resumption: { handle }, systemInstruction });
+          },
+          () => fail('aborted'),
+        );
       });
     });
 }

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { type Bot, botSchema } from '../../src/bots/bot.ts';
 import { readClips } from '../../src/call/clips.ts';
+import { createMemoryHandleStore } from '../../src/call/handles.ts';
 import type { JournalEntry, JournalEntryOf } from '../../src/call/journal.ts';
 import { noMeters } from '../../src/call/meters.ts';
 import { CallRegistry } from '../../src/call/registry.ts';
@@ -65,6 +66,7 @@ export class GatewayOfCalls {
         return connect(setup, handlers, options);
       },
       listeners: [(entry, call) => this.#calls.get(call.carrierCallId)?.entries.push(entry)],
+      handles: createMemoryHandleStore(),
       meters: noMeters,
       clips: readClips(join(import.meta.dirname, '../../assets/clips/en')),
       random: Math.random,
@@ -138,6 +140,14 @@ export class ModelledCall {
   /** Nobody tells either side. */
   cutLine(): void {
     this.#relay.cut();
+  }
+
+  /** The service is out of reach for so long; it keeps what it knows, or another one takes its place that knows nothing. */
+  async loseModel(forMs: number, keepsSessions: boolean): Promise<void> {
+    await this.#relay.down();
+    if (!keepsSessions) await this.restartModel();
+    await new Promise((resolve) => setTimeout(resolve, forMs));
+    await this.#relay.up();
   }
 
   /** The model's service ends, and another one takes its place that knows nothing of the session. */

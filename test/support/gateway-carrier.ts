@@ -7,9 +7,9 @@ import {
   mediaMessage,
   startMessage,
   stopMessage,
-} from '../../src/lab/caller/twilio-messages.ts';
-import { twilioSignature } from '../../src/lab/caller/twilio-signature.ts';
-import { parseTwiml } from '../../src/lab/caller/twiml.ts';
+} from '../../src/lab/caller/twilio/messages.ts';
+import { twilioSignature } from '../../src/lab/caller/twilio/signature.ts';
+import { parseTwiml } from '../../src/lab/caller/twilio/twiml.ts';
 import { until } from './gateway-clock.ts';
 import type { World } from './gateway-world.ts';
 

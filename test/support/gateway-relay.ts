@@ -7,6 +7,9 @@ export interface Relay {
   readonly url: string;
   /** Ends all that is open, as a network does that is gone. */
   cut(): void;
+  /** Nobody is there any more: what is open ends, and whoever knocks is refused, until `up`. */
+  down(): Promise<void>;
+  up(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -29,17 +32,18 @@ export async function startRelay(to: string): Promise<Relay> {
       socket.pipe(other);
     }
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const listen = async (at: number): Promise<void> => {
+    server.listen(at, '127.0.0.1');
+    await once(server, 'listening');
+  };
+  await listen(0);
+  const { port: ownPort } = server.address() as AddressInfo;
   const cut = (): void => {
     for (const socket of [...open]) socket.resetAndDestroy();
   };
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    cut,
-    close: async () => {
-      cut();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
+  const down = async (): Promise<void> => {
+    cut();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
   };
+  return { url: `http://127.0.0.1:${ownPort}`, cut, down, up: () => listen(ownPort), close: down };
 }

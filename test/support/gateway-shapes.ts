@@ -30,6 +30,8 @@ const SHAPES: Partial<Record<BehaviourId, Shape>> = {
   updatesWhileCallerSpeaks: 'expiring',
   updateWhileGenerating: 'expiring',
   earlierHandlesUsable: 'expiring',
+  openSocketWaitMs: 'expiring',
+  openContentsRemembered: 'expiring',
   handleLifetimeMs: 'expiring',
   notFoundCode: 'restarted',
   oldSocketOpenRefused: 'cut',
@@ -168,8 +170,11 @@ export const cannotBeAsked = ({
 export const keepsSession = (shape: Shape): boolean => shape === 'expiring' || shape === 'cut';
 export const losesConnection = (shape: Shape): boolean => keepsSession(shape) || shape === 'restarted';
 
+/** What was said to the model in text; the account of the call that a fresh session is given at its start is none of that. */
 export const textsOf = (call: ModelledCall): readonly string[] =>
-  call.sessions.flatMap(({ texts }) => texts.map(({ text }) => text));
+  call.sessions.flatMap(({ texts, resumed }, at) =>
+    texts.filter(({ via }) => at === 0 || resumed || via !== 'clientContent').map(({ text }) => text),
+  );
 
 const handlesOf = (call: ModelledCall): number =>
   call.sessions.flatMap(({ sent }) =>

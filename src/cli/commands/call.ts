@@ -2,13 +2,14 @@ import { basename, dirname, extname } from 'node:path';
 import { systemClock } from '../../clock.ts';
 import { isLoopbackHost } from '../../config.ts';
 import { OffhookError } from '../../errors.ts';
-import { placeCall } from '../../lab/caller/twilio.ts';
+import type { CarrierName } from '../../lab/caller/call-run.ts';
+import { placeCarrierCall } from '../../lab/caller/place-call.ts';
 import { unmetExpectations } from '../../lab/report/expectations.ts';
 import { type Measures, measureCall } from '../../lab/report/measure.ts';
 import { heardTranscript, joinTranscript } from '../../lab/report/transcript.ts';
 import { loadScenario } from '../../lab/scenario.ts';
 import { readLabEmulator } from '../../store/lab-emulator.ts';
-import { readLabTwilio } from '../../store/lab-secrets.ts';
+import { carrierAccount } from '../carrier-account.ts';
 import { clipsOf } from '../clips.ts';
 import { EmulatorClient, type EmulatorEvent } from '../emulator-client.ts';
 import { stateOf } from '../follow.ts';
@@ -24,6 +25,7 @@ interface CallOptions {
   readonly emulator?: string;
   readonly from?: string;
   readonly to?: string;
+  readonly carrier: CarrierName;
   readonly delay: number;
   readonly jitter: number;
   readonly late?: { readonly share: number; readonly byMs: number };
@@ -47,7 +49,7 @@ export async function call(file: string | undefined, options: CallOptions, io: C
     );
   }
   const caller = readCaller(path);
-  const credentials = carrierCredentials(io);
+  const account = carrierAccount(options.carrier, io.env);
   const signal = io.stopSignal();
   const emulator = options.emulator ?? (await labEmulator(options.url, io));
   const model = emulator === null ? null : await watchModel(emulator, options.scenario);
@@ -55,11 +57,10 @@ export async function call(file: string | undefined, options: CallOptions, io: C
   const lengthMs = Math.min(caller.length / 8, options.maxSeconds * 1_000);
   const progress = createProgress(options.json === true ? { ...io, isTerminal: false } : io, lengthMs);
   progress.start();
-  const run = await placeCall({
+  const run = await placeCarrierCall(account, {
     clock: systemClock,
     url: options.url,
     publicUrl: options.publicUrl ?? (io.env['PUBLIC_URL'] || options.url),
-    ...credentials,
     from: options.from ?? scenario?.caller?.from ?? '+15550100001',
     to: options.to ?? scenario?.caller?.to ?? '+15550100002',
     caller,
@@ -110,19 +111,6 @@ function checkAddress(address: string): void {
   throw new OffhookError(
     'ERR_USAGE',
     `Cannot use "${address}" as an address: an http or https URL is wanted.`,
-  );
-}
-
-/** What the gateway checks signatures with. On a command line it would end up in the shell's history. */
-function carrierCredentials(io: CliIo): { accountSid: string; authToken: string } {
-  const { TWILIO_ACCOUNT_SID: accountSid, TWILIO_AUTH_TOKEN: authToken } = io.env;
-  if (accountSid && authToken) return { accountSid, authToken: authToken.split(',')[0]!.trim() };
-  const dataDir = io.env['DATA_DIR'] || './data';
-  const kept = readLabTwilio(dataDir);
-  if (kept !== null) return kept;
-  throw new OffhookError(
-    'ERR_CONFIG',
-    `Cannot sign as the carrier: no lab-mode gateway has run with the data folder "${dataDir}" (DATA_DIR); start one with "offhook serve", or set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.`,
   );
 }
 

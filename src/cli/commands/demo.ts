@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../clock.ts';
 import { OffhookError } from '../../errors.ts';
 import type { CallRun } from '../../lab/caller/call-run.ts';
-import { placeCall } from '../../lab/caller/twilio.ts';
+import { placeCall } from '../../lab/caller/twilio/place-call.ts';
 import { type Emulator, startEmulator } from '../../lab/emulator/server.ts';
 import { unmetExpectations } from '../../lab/report/expectations.ts';
 import { readFrameLatency, readGatewayView } from '../../lab/report/gateway-view.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PCMU } from '../../../src/audio/g711.ts';
-import { interruption, question, uplinkOf } from '../../support/call-audio.ts';
+import { interruption, noise, question, uplinkOf } from '../../support/call-audio.ts';
 import { CallBench } from '../../support/call-bench.ts';
 import { ready, type ScriptedConnection } from '../../support/call-live.ts';
 
@@ -31,9 +31,6 @@ function expectWords(given: Int16Array, said: Int16Array): void {
   expect(loud(given) / wanted).toBeGreaterThan(0.99);
   expect(loud(given) / wanted).toBeLessThan(1.01);
 }
-const joined = (bench: CallBench): Int16Array =>
-  Int16Array.from(bench.live.connections.flatMap((connection) => [...connection.audio]));
-
 describe('manual activity', () => {
   it('sends an utterance inside its activity, its beginning included, and nothing else', async () => {
     const bench = new CallBench({ bot: manual });
@@ -70,7 +67,7 @@ describe('manual activity', () => {
     { what: 'in the middle of an utterance, and back before its end', afterMs: 900, upMs: 300 },
     { what: 'in the middle of an utterance that is over before it is back', afterMs: 900, upMs: 5_000 },
   ])(
-    'a connection that is lost $what: both parts are sent, each inside an activity',
+    'a connection that is lost $what: all of it is said again, inside one activity',
     async ({ afterMs, upMs }) => {
       const bench = new CallBench({ bot: manual, live: [ready(), ready(upMs)] });
       const carrier = await bench.answer();
@@ -82,7 +79,7 @@ describe('manual activity', () => {
       const [before, after] = bench.live.connections.map(activities);
       expect(before).toMatchObject([{ ended: false }]);
       expect(after).toMatchObject([{ ended: true }]);
-      expectWords(joined(bench), question());
+      expectWords(bench.model.audio, question());
       const given = bench.model.sent.length;
       await bench.run(3_000);
       expect(bench.model.sent).toHaveLength(given);
@@ -94,13 +91,27 @@ describe('manual activity', () => {
     const carrier = await bench.answer();
     await bench.run(1_000);
     carrier.says(question());
-    await bench.run(5_000);
+    await bench.run(4_000);
+    bench.model.speak(noise(500, 1));
+    await bench.run(1_500);
     bench.model.lose();
     await bench.run(3_000);
     expect(bench.model.sent).toEqual([]);
     carrier.says(interruption());
     await bench.run(5_000);
     expect(activities(bench.model)).toMatchObject([{ ended: true }]);
+  });
+
+  it('a connection that is lost before it has answered leaves its utterance to the next one, inside one activity', async () => {
+    const bench = new CallBench({ bot: manual, live: [ready(), ready()] });
+    const carrier = await bench.answer();
+    await bench.run(1_000);
+    carrier.says(question());
+    await bench.run(5_000);
+    bench.model.lose();
+    await bench.run(3_000);
+    expect(activities(bench.model)).toMatchObject([{ ended: true }]);
+    expectWords(bench.model.audio, question());
   });
 
   it('the last words that a slow connection refuses for a while are sent before the end of their activity', async () => {
@@ -128,7 +139,7 @@ describe('manual activity', () => {
     bench.model.refusesAudio = true;
     await bench.run(12_000);
     expect(bench.live.connections.map(activities)).toMatchObject([[{ ended: false }], [{ ended: true }]]);
-    expectWords(joined(bench), question());
+    expectWords(bench.model.audio, question());
   });
 
   it('a stream that goes away between two utterances sends nothing', async () => {

@@ -23,7 +23,7 @@ const heardOf = (source: Int16Array, carrier: SimulatedCarrier): number =>
 const unreachable: Attempt = { kind: 'fails', afterMs: 4_000, class: 'network' };
 
 describe('a line whose session is missing', () => {
-  it('says so after 2.5 s, every 6 s again, and greets as if it had not', async () => {
+  it('says so after 1.5 s, every 6 s again, and greets as if it had not', async () => {
     const bench = new CallBench({
       live: [unreachable, unreachable, ready()],
       bot: { limits: { outageSeconds: 40 } },
@@ -32,10 +32,10 @@ describe('a line whose session is missing', () => {
     const fromMs = bench.clock.now();
     await bench.until(() => bench.live.connections.length > 0, 30_000);
     const found = beginnings(carrier, fromMs);
-    // The first attempt began with the webhook; two of 4 s and their back-off leave room for one, 2.5 s in, and the next.
+    // The first attempt began with the webhook; two of 4 s and their back-off leave room for one, 1.5 s in, and the next.
     expect(found.length).toBeGreaterThanOrEqual(1);
-    expect(found[0]! - fromMs).toBeGreaterThan(2_400);
-    expect(found[0]! - fromMs).toBeLessThan(3_000);
+    expect(found[0]! - fromMs).toBeGreaterThanOrEqual(1_500);
+    expect(found[0]! - fromMs).toBeLessThan(1_600);
     for (const [at, next] of found.slice(1).entries()) {
       expect(next - found[at]!).toBeGreaterThan(5_900);
       expect(next - found[at]!).toBeLessThan(6_200);
@@ -52,7 +52,7 @@ describe('a line whose session is missing', () => {
   });
 
   it('says nothing where the session comes back in time', async () => {
-    const bench = new CallBench({ live: [ready(), ready(2_000)] });
+    const bench = new CallBench({ live: [ready(), ready(1_400)] });
     const carrier = await bench.answerAndGreet();
     const fromMs = bench.clock.now();
     bench.model.lose();
@@ -60,18 +60,44 @@ describe('a line whose session is missing', () => {
     expect(beginnings(carrier, fromMs)).toEqual([]);
   });
 
-  it('lost in the talk: says so after 2.5 s, and stops once a session is there', async () => {
+  it('lost in the talk: says so after 1.5 s, and stops once a session is there', async () => {
     const bench = new CallBench({ live: [ready(), unreachable, ready(6_000)] });
     const carrier = await bench.answerAndGreet();
+    carrier.says(question());
+    await bench.run(3_200);
     const fromMs = bench.clock.now();
     bench.model.lose();
     await bench.run(30_000);
     const found = beginnings(carrier, fromMs).map((atMs) => atMs - fromMs);
     expect(found).toHaveLength(2);
-    expect(found[0]).toBeGreaterThan(2_400);
-    expect(found[0]).toBeLessThan(3_000);
+    expect(found[0]).toBeGreaterThanOrEqual(1_500);
+    expect(found[0]).toBeLessThan(1_640);
     expect(found[1]! - found[0]!).toBeGreaterThan(5_900);
     expect(found[1]! - found[0]!).toBeLessThan(6_200);
+  });
+
+  it('says nothing into the words of a caller, and counts from the last of them', async () => {
+    const bench = new CallBench({ live: [ready(), unreachable, ready(6_000)] });
+    const carrier = await bench.answerAndGreet();
+    bench.model.lose();
+    await bench.run(500);
+    carrier.says(question());
+    await bench.until(() => bench.of('utterance-ended').length > 0, 5_000);
+    const { lastSpeechAtMs } = bench.of('utterance-ended')[0]!;
+    await bench.run(4_000);
+    const [first] = beginnings(carrier, lastSpeechAtMs - 3_000);
+    expect(first! - lastSpeechAtMs).toBeGreaterThanOrEqual(1_500);
+    expect(first! - lastSpeechAtMs).toBeLessThan(1_640);
+  });
+
+  it('says nothing while nobody waits for anything: the pause is the caller’s own', async () => {
+    const bench = new CallBench({ live: [ready(), unreachable, ready(6_000)] });
+    const carrier = await bench.answerAndGreet();
+    const fromMs = bench.clock.now();
+    bench.model.lose();
+    await bench.run(30_000);
+    expect(bench.live.connections).toHaveLength(2);
+    expect(beginnings(carrier, fromMs)).toEqual([]);
   });
 
   it('says nothing over what is still being played', async () => {

@@ -2,9 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { interruption, noise, payloadOf, positionsIn, question, uplinkOf } from '../../support/call-audio.ts';
 import { CallBench } from '../../support/call-bench.ts';
 import { fails, never, ready, stillborn } from '../../support/call-live.ts';
-
-const joined = (bench: CallBench): Int16Array =>
-  Int16Array.from(bench.live.connections.flatMap((connection) => [...connection.audio]));
+import { expectHeardFromOnset, onsetFrame, spokenBy } from '../../support/call-uplink.ts';
 
 describe('a model that cannot be reached', () => {
   it('is tried again, and the call begins as if nothing had been', async () => {
@@ -56,7 +54,7 @@ describe('a model that cannot be reached', () => {
 });
 
 describe('a session that is lost in the middle of a call', () => {
-  it('comes back: the caller is heard without a gap, and is not greeted again', async () => {
+  it('comes back: the caller is heard again from where the open utterance began, and is not greeted again', async () => {
     const bench = new CallBench({ live: [ready(), fails('network', 300), ready(500)] });
     const carrier = await bench.answerAndGreet();
     bench.model.say({ type: 'resumption', handle: 'h1', resumable: true, lastConsumedIndex: null });
@@ -67,10 +65,11 @@ describe('a session that is lost in the middle of a call', () => {
     expect(bench.live.connections).toHaveLength(2);
     expect(bench.model.setup.resumption).toEqual({ handle: 'h1' });
     expect(bench.live.connections.map(({ texts }) => texts.length)).toEqual([1, 0]);
-    const all = uplinkOf(Buffer.concat(carrier.spoken));
-    const given = joined(bench);
-    expect(given.length).toBeGreaterThan(all.length - 16 * 40);
-    expect(given).toEqual(all.subarray(0, given.length));
+    const heardBefore = bench.live.connections[0]!.audio;
+    expect(heardBefore).toEqual(spokenBy(carrier).subarray(0, heardBefore.length));
+    // What was said before the utterance had all been heard.
+    expect(heardBefore.length / 320).toBeGreaterThan(onsetFrame(bench, 0));
+    expectHeardFromOnset(bench, carrier, bench.model);
     const answer = noise(1_000, 4);
     bench.model.speak(answer);
     await bench.run(2_000);
@@ -91,9 +90,7 @@ describe('a session that is lost in the middle of a call', () => {
     await bench.run(200);
     bench.model.lose();
     await bench.run(5_000);
-    const all = uplinkOf(Buffer.concat(carrier.spoken));
-    const given = joined(bench);
-    expect(given).toEqual(all.subarray(0, given.length));
+    expectHeardFromOnset(bench, carrier, bench.model);
   });
 
   it('is given up when its socket takes no audio for 5 s: the next one gets what it refused', async () => {
@@ -112,10 +109,7 @@ describe('a session that is lost in the middle of a call', () => {
     expect(bench.live.connections).toHaveLength(2);
     expect(bench.model.setup.resumption).toEqual({ handle: 'h1' });
     expect(bench.of('session-lost')).toMatchObject([{ class: 'network' }]);
-    const all = uplinkOf(Buffer.concat(carrier.spoken));
-    const given = joined(bench);
-    expect(given.length).toBeGreaterThan(all.length - 16 * 40);
-    expect(given).toEqual(all.subarray(0, given.length));
+    expectHeardFromOnset(bench, carrier, bench.model);
     carrier.stop();
     await bench.run(10);
     bench.expectEnded('caller', 'completed');
@@ -134,8 +128,35 @@ describe('a session that is lost in the middle of a call', () => {
     expect(bench.live.connections).toHaveLength(1);
   });
 
-  it('starts afresh, once, when it is refused as wrong after half a minute; before that it ends the call', async () => {
+  it('ends the call when its first setup is refused as wrong within half a minute', async () => {
+    const bench = new CallBench();
+    await bench.answerAndGreet();
+    bench.model.say({ type: 'resumption', handle: 'h1', resumable: true, lastConsumedIndex: null });
+    bench.model.lose('config', 1007);
+    await bench.run(10_000);
+    bench.expectEnded('model', 'error');
+  });
+
+  it('starts afresh when it is refused as wrong after that, and ends when the fresh one is refused in the same way', async () => {
     const bench = new CallBench({ live: [ready(), ready()] });
+    await bench.answerAndGreet();
+    bench.model.say({ type: 'resumption', handle: 'h1', resumable: true, lastConsumedIndex: null });
+    await bench.run(30_000);
+    bench.model.lose('config', 1007);
+    await bench.run(1_000);
+    expect(bench.model.setup.resumption).toEqual({ handle: null });
+    expect(bench.model.setup.history).toBeUndefined();
+    await bench.run(20_000);
+    bench.model.lose('config', 1007);
+    await bench.run(10_000);
+    bench.expectEnded('model', 'error');
+  });
+
+  it('starts afresh, where its seed goes as contents, once more with it in the instruction', async () => {
+    const bench = new CallBench({
+      bot: { session: { seedBy: 'contents' } },
+      live: [ready(), ready(), ready()],
+    });
     await bench.answerAndGreet();
     bench.model.say({ type: 'resumption', handle: 'h1', resumable: true, lastConsumedIndex: null });
     await bench.run(30_000);
@@ -143,7 +164,15 @@ describe('a session that is lost in the middle of a call', () => {
     await bench.run(1_000);
     expect(bench.live.connections).toHaveLength(2);
     expect(bench.model.setup.resumption).toEqual({ handle: null });
+    expect(bench.model.setup.historyBy).toBe('contents');
     expect(bench.ended).toBeNull();
+    await bench.run(20_000);
+    bench.model.lose('config', 1007);
+    await bench.run(1_000);
+    expect(bench.live.connections).toHaveLength(3);
+    expect(bench.model.setup.resumption).toEqual({ handle: null });
+    expect(bench.model.setup.history).toBeUndefined();
+    expect(bench.model.setup.systemInstruction).toContain('You: words');
     await bench.run(20_000);
     bench.model.lose('config', 1007);
     await bench.run(10_000);
@@ -217,11 +246,10 @@ describe('a session that is lost in the middle of a call', () => {
     const carrier = await bench.answer();
     await bench.run(1_000);
     bench.model.lose();
-    await bench.run(1_000);
-    const all = uplinkOf(Buffer.concat(carrier.spoken));
-    const given = joined(bench);
-    expect(given.length).toBeGreaterThan(all.length - 16 * 40);
-    expect(given).toEqual(all.subarray(0, given.length));
+    carrier.says(question());
+    await bench.run(6_000);
+    expect(bench.live.connections.map(({ texts }) => texts)).toEqual([[], []]);
+    expectHeardFromOnset(bench, carrier, bench.model);
   });
 
   it('ends the call with an apology when it does not come back', async () => {

@@ -1,0 +1,34 @@
+/** When a connection is to be replaced. Gemini ends one after about ten minutes, and does not always say so before. */
+
+export interface RotationPlan {
+  /** Since the connection came up: from when on, spread over which time, and when without waiting for a quiet moment. */
+  readonly earliestMs: number;
+  readonly latestMs: number;
+  readonly forcedMs: number;
+}
+
+/**
+ * Connections were seen to end, without a word before, after 523 s and more (autonomous-os#238), with a goAway after
+ * about 590 s (forum 177402).
+ */
+export const ROTATION_PLAN: RotationPlan = { earliestMs: 480_000, latestMs: 570_000, forcedMs: 582_000 };
+
+/** A goAway may come with five minutes left, one second after the start: there is no hurry then. */
+const WINDOW_MS = 60_000;
+const SPREAD_MS = 15_000;
+/** What a goAway without a time means: 50 s is what was seen most. */
+const USUAL_LEFT_MS = 50_000;
+/** Enough for a socket to be opened and an old one to be closed. */
+const LAST_MS = 5_000;
+
+/** From when on a goAway asks for a quiet moment. */
+export function rotationDueMs(timeLeftMs: number | null, random: number, nowMs: number): number {
+  const leftMs = timeLeftMs ?? USUAL_LEFT_MS;
+  return leftMs <= WINDOW_MS ? nowMs : nowMs + leftMs - WINDOW_MS + random * SPREAD_MS;
+}
+
+/** When to leave at the latest, quiet or not. */
+export function forcedAtMs(timeLeftMs: number | null, nowMs: number): number {
+  const leftMs = timeLeftMs ?? USUAL_LEFT_MS;
+  return nowMs + leftMs - Math.min(LAST_MS, leftMs / 2);
+}
