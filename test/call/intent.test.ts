@@ -494,6 +494,20 @@ describe('putting the caller through', () => {
     expect([shell.state.name, shell.clips()]).toEqual(['talking', []]);
   });
 
+  test('nobody is put through who is not on the line yet', () => {
+    const shell = new Shell('none', { fallback: NUMBER });
+    shell.say(sessionFailed, drained, timer('clip'));
+    expect([shell.count('transfer'), shell.end()]).toEqual([0, null]);
+    shell.say(legReady, drained);
+    expect(shell.count('transfer')).toBe(1);
+  });
+
+  test('a filler that was due before is not due behind it', () => {
+    const shell = new Shell('none');
+    shell.say(legReady, sessionReady, sessionLost, putThrough, drained, timer('grace'));
+    expect([shell.state.name, shell.timers.has('filler')]).toEqual(['away', false]);
+  });
+
   test('to the fallback, once: an apology first', () => {
     const shell = new Shell('none', { fallback: NUMBER });
     shell.say(legReady, sessionReady, sessionFailed);

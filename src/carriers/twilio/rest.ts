@@ -1,12 +1,14 @@
 import { type ApiCall, type ApiDependencies, callApi } from '../api-client.ts';
-import type { ControlPort, ControlResult } from '../carrier.ts';
-import { type TwilioSettings, twilioAddresses } from './settings.ts';
+import { dialByApi } from '../api-json.ts';
+import type { ControlPort, ControlResult, DialRequest } from '../carrier.ts';
+import { isObject } from '../json-messages.ts';
+import { type TwilioAddresses, type TwilioSettings, twilioAddresses } from './settings.ts';
 import { dialDocument, playDigitsDocument } from './twiml.ts';
 
 /** Twilio error codes: no such resource; the call is not in progress, so it cannot be redirected. */
 const CODES_OF_AN_ENDED_CALL = new Set([20404, 21220]);
 
-/** Changes live calls: `POST /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}.json`, a form, Basic credentials. */
+/** Changes and places calls: `POST /2010-04-01/Accounts/{AccountSid}/Calls[/{CallSid}].json`, a form, Basic credentials. */
 export function createTwilioControl(
   settings: TwilioSettings,
   publicUrl: string,
@@ -15,6 +17,31 @@ export function createTwilioControl(
   const addresses = twilioAddresses(publicUrl);
   const baseUrl = settings.apiBaseUrl === undefined ? apiOrigin(settings) : settings.apiBaseUrl;
 
+  function request(
+    what: string,
+    path: string,
+    form: Readonly<Record<string, string>>,
+    repeat: ApiCall['repeat'],
+  ): ApiCall {
+    const account = encodeURIComponent(settings.accountSid);
+    return {
+      what: `${what} a call at Twilio`,
+      url: `${baseUrl}/2010-04-01/Accounts/${account}/Calls${path}.json`,
+      credentials: settings.authTokens,
+      request: (authToken) => ({
+        method: 'POST',
+        headers: {
+          authorization: `Basic ${Buffer.from(`${settings.accountSid}:${authToken}`).toString('base64')}`,
+          'content-type': 'application/x-www-form-urlencoded',
+          accept: 'application/json',
+        },
+        body: new URLSearchParams(form).toString(),
+      }),
+      judge: judgeReply,
+      repeat,
+    };
+  }
+
   async function update(
     what: string,
     callId: string,
@@ -22,26 +49,7 @@ export function createTwilioControl(
     repeat: ApiCall['repeat'],
   ): Promise<ControlResult> {
     if (baseUrl === null) return 'unsupported';
-    const account = encodeURIComponent(settings.accountSid);
-    return callApi(
-      {
-        what: `${what} a call at Twilio`,
-        url: `${baseUrl}/2010-04-01/Accounts/${account}/Calls/${encodeURIComponent(callId)}.json`,
-        credentials: settings.authTokens,
-        request: (authToken) => ({
-          method: 'POST',
-          headers: {
-            authorization: `Basic ${Buffer.from(`${settings.accountSid}:${authToken}`).toString('base64')}`,
-            'content-type': 'application/x-www-form-urlencoded',
-            accept: 'application/json',
-          },
-          body: new URLSearchParams(form).toString(),
-        }),
-        judge: judgeReply,
-        repeat,
-      },
-      dependencies,
-    );
+    return callApi(request(what, `/${encodeURIComponent(callId)}`, form, repeat), dependencies);
   }
 
   return {
@@ -60,7 +68,38 @@ export function createTwilioControl(
         'refused',
       );
     },
+    ...(baseUrl === null
+      ? {}
+      : {
+          dial: (call: DialRequest) =>
+            dialByApi(request('placing', '', dialForm(call, addresses), 'refused'), callIdOf, dependencies),
+        }),
   };
+}
+
+/** Machines are told from people while the bot talks already: waiting for the verdict costs seconds of silence. */
+function dialForm(call: DialRequest, { voice, events }: TwilioAddresses): Record<string, string> {
+  const detection = {
+    MachineDetection: 'Enable',
+    AsyncAmd: 'true',
+    AsyncAmdStatusCallback: events,
+    AsyncAmdStatusCallbackMethod: 'POST',
+  };
+  return {
+    From: call.from,
+    To: call.to,
+    Url: `${voice}?ref=${encodeURIComponent(call.ref)}`,
+    Method: 'POST',
+    Timeout: String(Math.max(1, Math.round(call.ringSeconds))),
+    StatusCallback: events,
+    StatusCallbackMethod: 'POST',
+    ...(call.detectMachine ? detection : {}),
+  };
+}
+
+function callIdOf(json: unknown): string | null {
+  const sid = isObject(json) ? json['sid'] : null;
+  return typeof sid === 'string' ? sid : null;
 }
 
 /** `api.{edge}.{region}.twilio.com`; an edge alone means region us1. Source: the `twilio` package's host names. */

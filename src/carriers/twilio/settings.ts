@@ -14,6 +14,7 @@ export interface TwilioSettings {
 
 /** Where Twilio finds us: all addresses that we ever hand to it. `publicUrl` is an origin. */
 export interface TwilioAddresses {
+  readonly voice: string;
   readonly after: string;
   readonly events: string;
   /** The stream's address of a path: `wss://`, or `ws://` for a loopback origin on plain http. */
@@ -23,6 +24,7 @@ export interface TwilioAddresses {
 export function twilioAddresses(publicUrl: string): TwilioAddresses {
   const { origin } = new URL(publicUrl);
   return {
+    voice: `${origin}/twilio/voice`,
     after: `${origin}/twilio/after`,
     events: `${origin}/twilio/events`,
     stream: (path) => streamOrigin(publicUrl) + path,

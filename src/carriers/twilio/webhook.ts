@@ -1,16 +1,10 @@
-import type { AfterStream, HttpReply, RawRequest, WebhookEvent, WebhookPort } from '../carrier.ts';
+import type { AfterStream, HttpReply, RawRequest, WebhookPort } from '../carrier.ts';
+import { only, parseFormEvent } from '../form-events.ts';
 import { type TwilioSettings, twilioAddresses } from './settings.ts';
 import { type FormFields, parseForm, verifyWebhook } from './signature.ts';
 import { dialDocument, hangupDocument, refusalDocument, streamDocument } from './twiml.ts';
 
-/** Field names and values: Twilio, "TwiML voice request parameters", `<Stream>` and `<Dial>`. */
-const ENDED = new Set(['completed', 'busy', 'failed', 'no-answer', 'canceled']);
-const ANSWERED = new Set(['in-progress', 'answered']);
-const DIAL_ANSWERED = new Set(['completed', 'answered']);
-/** Ids go into addresses and records. Twilio's are `CA` and 32 hex digits. */
-const CALL_SID = /^[A-Za-z0-9_-]{1,64}$/;
-const MAX_ADDRESS_CHARACTERS = 255;
-const MAX_DETAIL_CHARACTERS = 200;
+const DIAL_REF = /^[A-Za-z0-9_-]{1,64}$/;
 
 export function createTwilioWebhook(settings: TwilioSettings, publicUrl: string): WebhookPort {
   const addresses = twilioAddresses(publicUrl);
@@ -26,7 +20,8 @@ export function createTwilioWebhook(settings: TwilioSettings, publicUrl: string)
       const account = only(fieldsOf(request), 'AccountSid');
       return account === settings.accountSid ? verdict : { ok: false, reason: 'mismatch' };
     },
-    parse: (request, kind) => parseEvent(fieldsOf(request), kind),
+    parse: (request, kind) =>
+      parseFormEvent(fieldsOf(request), kind, { carrier: 'twilio', dialRef: dialRefOf(request) }),
     accept: async (call, streamPath) => twiml(streamDocument(call, streamPath, addresses)),
     reject: async (_call, reason) => twiml(refusalDocument(reason)),
     continueWith: (plan: AfterStream) =>
@@ -35,70 +30,21 @@ export function createTwilioWebhook(settings: TwilioSettings, publicUrl: string)
   };
 }
 
-function parseEvent(fields: FormFields, kind: 'voice' | 'after' | 'events'): WebhookEvent {
-  const callId = only(fields, 'CallSid');
-  if (callId === null || !CALL_SID.test(callId)) return { type: 'ignored', what: 'a request without a call' };
-  const status = only(fields, 'CallStatus') ?? '';
-  if (kind === 'events' && fields.has('StreamEvent')) return parseStreamEvent(fields, callId);
-  // Twilio also asks voice and after addresses when the caller has just hung up; no answer to it is heard any more.
-  if (ENDED.has(status)) return { type: 'call-ended', callId, status };
-  if (kind === 'after') return parseContinuation(fields, callId);
-  if (kind === 'events') {
-    if (ANSWERED.has(status)) return { type: 'call-answered', callId };
-    return { type: 'ignored', what: 'a call status that is neither answered nor ended' };
-  }
-  return {
-    type: 'call-incoming',
-    call: {
-      carrier: 'twilio',
-      callId,
-      accountId: only(fields, 'AccountSid'),
-      from: addressOf(fields, 'From'),
-      to: addressOf(fields, 'To'),
-      direction: only(fields, 'Direction')?.startsWith('outbound') ? 'outbound' : 'inbound',
-    },
-  };
-}
-
-function parseStreamEvent(fields: FormFields, callId: string): WebhookEvent {
-  switch (only(fields, 'StreamEvent')) {
-    case 'stream-started':
-      return { type: 'stream-started', callId };
-    case 'stream-stopped':
-      return { type: 'stream-stopped', callId };
-    case 'stream-error': {
-      const detail = only(fields, 'StreamError') ?? 'no reason given';
-      return { type: 'stream-failed', callId, detail: detail.slice(0, MAX_DETAIL_CHARACTERS) };
-    }
-    default:
-      return { type: 'ignored', what: 'a stream event of another kind' };
-  }
-}
-
-/** With `DialCallStatus` it is the end of a transfer, and the caller is still there. */
-function parseContinuation(fields: FormFields, callId: string): WebhookEvent {
-  const dialled = only(fields, 'DialCallStatus');
-  if (dialled === null) return { type: 'stream-continuation', callId };
-  const transfer = DIAL_ANSWERED.has(dialled) ? 'answered' : 'unanswered';
-  return { type: 'stream-continuation', callId, transfer };
-}
-
 /** Exactly the fields whose signature was checked: of a GET the query's, otherwise the body's and nothing else. */
 function fieldsOf(request: RawRequest): FormFields {
   if (request.method.toUpperCase() !== 'GET') return parseForm(request.body.toString('utf8'));
-  const start = request.target.indexOf('?');
-  return parseForm(start === -1 ? '' : request.target.slice(start + 1));
+  return parseForm(queryOf(request));
 }
 
-/** A field that comes twice with different values says nothing: which one counts would be the sender's choice. */
-function only(fields: FormFields, name: string): string | null {
-  const values = fields.get(name);
-  const first = values?.[0];
-  return first !== undefined && values?.every((value) => value === first) ? first : null;
+/** The address that a placed call asks is ours, and has its `ref`; it is signed with the rest. */
+function dialRefOf(request: RawRequest): string | null {
+  const ref = only(parseForm(queryOf(request)), 'ref');
+  return ref !== null && DIAL_REF.test(ref) ? ref : null;
 }
 
-function addressOf(fields: FormFields, name: 'From' | 'To'): string {
-  return (only(fields, name) ?? '').slice(0, MAX_ADDRESS_CHARACTERS);
+function queryOf({ target }: RawRequest): string {
+  const start = target.indexOf('?');
+  return start === -1 ? '' : target.slice(start + 1);
 }
 
 function twiml(body: string): HttpReply {

@@ -268,3 +268,59 @@ describe("Twilio's API", () => {
     },
   );
 });
+
+describe('a call that is placed', () => {
+  const request = {
+    ref: 'ref-1',
+    from: '+15551230002',
+    to: '+15559990000',
+    ringSeconds: 25,
+    detectMachine: false,
+  };
+
+  test('asks us what to do once it is answered, and says which one it is', async () => {
+    const { control, seen } = await api(json(201, { sid: 'CA9', status: 'queued' }));
+    expect(await control.dial?.(request)).toEqual({ ok: true, callId: 'CA9' });
+    expect(seen).toMatchObject([
+      {
+        method: 'POST',
+        url: `/2010-04-01/Accounts/${settings.accountSid}/Calls.json`,
+        form: {
+          From: '+15551230002',
+          To: '+15559990000',
+          Url: `${PUBLIC_URL}/twilio/voice?ref=ref-1`,
+          Timeout: '25',
+          StatusCallback: `${PUBLIC_URL}/twilio/events`,
+        },
+      },
+    ]);
+    expect(Object.keys(seen[0]?.form ?? {})).not.toContain('MachineDetection');
+  });
+
+  test('has people told from machines while the bot is already there', async () => {
+    const { control, seen } = await api(json(201, { sid: 'CA9' }));
+    await control.dial?.({ ...request, detectMachine: true });
+    expect(seen[0]?.form).toMatchObject({
+      MachineDetection: 'Enable',
+      AsyncAmd: 'true',
+      AsyncAmdStatusCallback: `${PUBLIC_URL}/twilio/events`,
+    });
+  });
+
+  test('is never placed twice, whatever the reply is', async () => {
+    for (const [answer, result, attempts] of [
+      [cutOff, 'retryable', 1],
+      [json(503, {}), 'retryable', 1],
+      [json(400, { code: 21211 }), 'failed', 1],
+      [json(201, {}), 'failed', 1],
+    ] as const) {
+      const { control, seen } = await api(answer);
+      expect(await control.dial?.(request)).toMatchObject({ ok: false, result });
+      expect(seen).toHaveLength(attempts);
+    }
+  });
+
+  test('is not offered where there is no API', () => {
+    expect(client({ apiBaseUrl: null }).control.dial).toBeUndefined();
+  });
+});

@@ -88,15 +88,14 @@ export function createTwilioSide(account: TwilioAccount, call: CallContext): Car
       ? { do: 'hang-up', detail: `the action address answered ${status}` }
       : nextOf(verbs);
   };
+  const answeredBy = dialled?.by === 'machine' ? 'machine_end_beep' : 'human';
   const firstAnswer = async (): Promise<string> => {
     const twiml = dialled?.call.fields['Twiml'];
     if (typeof twiml === 'string') return twiml;
-    const address = dialled?.call.fields['Url'];
-    const answeredBy = dialled?.by === 'machine' ? 'machine_end_beep' : 'human';
-    const detects = dialled?.call.fields['MachineDetection'] !== undefined;
+    const { Url: address, MachineDetection: detects, AsyncAmd: later } = dialled?.call.fields ?? {};
     const answer = await post(typeof address === 'string' ? address : '/twilio/voice', {
       CallStatus: dialled === undefined ? 'ringing' : 'in-progress',
-      ...(detects ? { AnsweredBy: answeredBy } : {}),
+      ...(detects === undefined || later === 'true' ? {} : { AnsweredBy: answeredBy }),
     });
     expectAnswer(answer, 403);
     return parseTwiml(answer.body) === null ? notADocument(answer, 'a TwiML document') : answer.body;
@@ -110,8 +109,14 @@ export function createTwilioSide(account: TwilioAccount, call: CallContext): Car
     afterTransfer: (outcome) => askOn(dialAction, { DialCallStatus: DIAL_STATUS[outcome] }),
     tell(what) {
       if (what === 'ended') return [post('/twilio/events', { CallStatus: 'completed' })];
-      if (connected?.statusCallback == null) return [];
+      const detector = dialled?.call.fields['AsyncAmdStatusCallback'];
+      const told =
+        what === 'stream-started' && typeof detector === 'string'
+          ? [post(detector, { AnsweredBy: answeredBy })]
+          : [];
+      if (connected?.statusCallback == null) return told;
       return [
+        ...told,
         post(connected.statusCallback, {
           StreamSid: streamSid,
           StreamName: streamSid,
