@@ -12,6 +12,8 @@ interface BenchOptions {
 
 const CALLS = 200;
 const ROTATION_CALLS = 50;
+const DECODED_MESSAGES = 100_000;
+const DECODE_SEED = 1;
 /** What the model's side keeps of all calls is bounded, and the judge wants all of it. */
 const MOST_CALL_SECONDS = 6_000;
 const LEAST_ROTATION_SECONDS = 30;
@@ -23,7 +25,20 @@ export async function bench(what: string, options: BenchOptions, io: CliIo): Pro
     await (await import('../../lab/bench/audio-bench.ts')).runAudioBench({ json: options.json === true });
     return 0;
   }
+  if (what === 'decode') return decode(options, io);
   return what === 'rotation' ? rotation(options, io) : calls(options, io);
+}
+
+async function decode({ json }: BenchOptions, io: CliIo): Promise<number> {
+  const { formatDecodeBench, runDecodeBench } = await import('../../lab/bench/decode-bench.ts');
+  const result = runDecodeBench({
+    traces: new URL('../../../fixtures/carriers/', import.meta.url),
+    messages: DECODED_MESSAGES,
+    seed: DECODE_SEED,
+    onProgress: (line) => io.err(line),
+  });
+  io.out(json === true ? JSON.stringify(result, null, 2) : formatDecodeBench(result));
+  return result.carriers.every(({ threw }) => threw === 0) ? 0 : 1;
 }
 
 async function calls(options: BenchOptions, io: CliIo): Promise<number> {
