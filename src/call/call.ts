@@ -621,6 +621,7 @@ export class Call implements Ticked {
     if (droppedMs > 0 && this.totals.uplinkDroppedMs === 0)
       this.journal.write({ type: 'backpressure', leg: 'model', droppedMs });
     this.totals.uplinkDroppedMs = droppedMs;
+    this.totals.skippedSilenceMs = this.#uplink?.skippedMs ?? 0;
   }
 
   /** Tells the model what it cannot know by itself. @returns whether a connection took it */

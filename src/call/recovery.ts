@@ -279,6 +279,8 @@ export class Recovery {
         : audio.uplink.rewind(Math.max(0, againFrom - BEFORE_ONSET_MS * audio.samplesPerMs));
     this.#totals.resentMs = audio.uplink.resentMs;
     if (this.#gap !== null) Object.assign(this.#gap, { how, setupMs, resentMs });
+    // Between two utterances of manual activity nothing is sent: the pause that follows is the caller's.
+    if (audio.uplink.muted) this.#closeGap(this.#clock.now());
   }
 
   /** The uplink is open again. @returns what the model has to be told before it hears anything, or null */

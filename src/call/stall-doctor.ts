@@ -308,6 +308,8 @@ export class StallDoctor {
     if (this.#sign !== null) return null;
     const stalled = this.#turn.judgeOpen(this.#dryMs, atMs);
     if (stalled === null) return null;
+    // The caller has had the word since: what is missing now is their answer.
+    if (endsWithSpeech(stalled.sign) && this.#answer.isDue) return null;
     if (stalled.sign === 'near-silent-audio' && this.#answer.isDue) this.#answer.ignore();
     return this.#open(stalled.sign, stalled.sinceMs);
   }

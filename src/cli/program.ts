@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { messageOf, OffhookError } from '../errors.ts';
 import { CARRIERS } from '../lab/caller/call-run.ts';
 import type { CliIo } from './io.ts';
+import { LAB_DEFAULTS } from './lab-defaults.ts';
 
 /** @returns the process's exit code: 0, or 1 for every kind of failure. Never rejects. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
@@ -46,9 +47,10 @@ function buildProgram(io: CliIo, exitWith: (code: number) => void): Command {
     .description('play a recorded call through a gateway to an emulated model, and report on it')
     .argument('[name]', 'one of the recorded calls')
     .option('--list', 'list the recorded calls')
+    .option('--long', 'half an hour in seconds: one call on virtual time, over many connections')
     .option('--out <dir>', 'where recording and report are written', 'out')
     .option('--json', 'print the measures as JSON')
-    .addHelpText('after', examples(['offhook demo', 'offhook demo noisy-dtmf', 'offhook demo --list']))
+    .addHelpText('after', examples(['offhook demo', 'offhook demo noisy-dtmf', 'offhook demo --long']))
     .action(async (name: string | undefined, options) =>
       exitWith(await (await import('./commands/demo.ts')).demo(name, options, io)),
     );
@@ -102,9 +104,14 @@ function buildProgram(io: CliIo, exitWith: (code: number) => void): Command {
   program
     .command('bench')
     .description(
-      'measure on this machine: the audio path, many calls at once beside a bare relay, or what a call notices of its connections being replaced',
+      'measure on this machine: the audio path, what broken messages of carriers cost, many calls at once beside a bare relay, or what a call notices of its connections being replaced',
     )
-    .argument('[what]', 'audio, calls or rotation', oneOf(['audio', 'calls', 'rotation']), 'audio')
+    .argument(
+      '[what]',
+      'audio, decode, calls or rotation',
+      oneOf(['audio', 'decode', 'calls', 'rotation']),
+      'audio',
+    )
     .option('--calls <n>', 'how many at once; left out, calls: 200, rotation: 50', whole)
     .option(
       '--seconds <n>',
@@ -119,6 +126,7 @@ function buildProgram(io: CliIo, exitWith: (code: number) => void): Command {
         'offhook bench',
         'offhook bench calls',
         'offhook bench calls --calls 50 --seconds 15 --json',
+        'offhook bench decode',
         'offhook bench rotation',
       ]),
     )
@@ -131,20 +139,20 @@ function buildProgram(io: CliIo, exitWith: (code: number) => void): Command {
     .description(
       'simulate calls by the hundred on virtual time, under faults by chance, and look for what breaks',
     )
-    .option('--calls <n>', 'how many', whole, 100)
-    .option('--minutes <n>', 'how long a call is, on average', milliseconds, 30)
-    .option('--seed <n>', 'the same seed makes the same calls', milliseconds, 1)
+    .option('--calls <n>', 'how many', whole, LAB_DEFAULTS.calls)
+    .option('--minutes <n>', 'how long a call is, on average', milliseconds, LAB_DEFAULTS.minutes)
+    .option('--seed <n>', 'the same seed makes the same calls', milliseconds, LAB_DEFAULTS.seed)
     .option('--only <call>', 'judge this call alone, in the company that it had', milliseconds)
-    .option('--together <n>', 'calls that share a process', whole, 10)
-    .option('--faults <kinds>', 'all, none, or names with commas between', 'all')
-    .option('--mean <minutes>', 'between two faults of the service', milliseconds, 2)
+    .option('--together <n>', 'calls that share a process', whole, LAB_DEFAULTS.together)
+    .option('--faults <kinds>', 'all, none, or names with commas between', LAB_DEFAULTS.faults)
+    .option('--mean <minutes>', 'between two faults of the service', milliseconds, LAB_DEFAULTS.mean)
     .option('--model <families>', 'families of models, with commas between; left out, all')
     .option('--no-behaviours', 'only the likeliest answers to what nobody knows about the service')
     .option(
       '--audio <kind>',
       'counters: every sample is numbered; real: voices',
       oneOf(['counters', 'real']),
-      'counters',
+      LAB_DEFAULTS.audio,
     )
     .option('--hours <n>', 'go on until so many call-hours', milliseconds)
     .option('--seconds <n>', 'stop after so much real time', milliseconds)

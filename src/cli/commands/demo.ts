@@ -28,6 +28,8 @@ const JOURNAL_MS = 3_000;
 
 interface DemoOptions {
   readonly list?: boolean;
+  /** Half an hour on virtual time, over many connections. */
+  readonly long?: boolean;
   readonly out: string;
   readonly json?: boolean;
 }
@@ -37,6 +39,11 @@ export async function demo(name: string | undefined, options: DemoOptions, io: C
   if (options.list === true) {
     listCalls(options.json === true, io);
     return 0;
+  }
+  if (options.long === true) {
+    if (name !== undefined)
+      throw new OffhookError('ERR_USAGE', `Cannot play "${name}" with --long: one of the two is wanted.`);
+    return (await import('./demo-long.ts')).demoLong(options, io);
   }
   const call = name ?? DEFAULT_CALL;
   const names = callNames();

@@ -6,6 +6,7 @@ import { ALL_FAULTS, type FaultKind } from '../../lab/laboratory/plan.ts';
 import { labReportText } from '../../lab/laboratory/report-text.ts';
 import { type LabProgress, runLab } from '../../lab/laboratory/run-lab.ts';
 import type { CliIo } from '../io.ts';
+import { LAB_DEFAULTS } from '../lab-defaults.ts';
 
 interface LabCommandOptions {
   readonly calls: number;
@@ -23,6 +24,9 @@ interface LabCommandOptions {
   readonly trace?: string;
   readonly json?: boolean;
 }
+
+/** As many as can be named. */
+const MOST_CALLS = 2_000;
 
 const ERASE_LINE = '\r\u001b[2K';
 /** Where nobody watches a bar, a line every so often. */
@@ -64,8 +68,28 @@ export async function lab(options: LabCommandOptions, io: CliIo): Promise<number
     await once(file, 'close');
   }
   if (io.isTerminal && options.json !== true) io.draw(ERASE_LINE);
-  io.out(options.json === true ? JSON.stringify(report, null, 2) : labReportText(report));
+  io.out(options.json === true ? JSON.stringify(report, null, 2) : labReportText(report, replayOf(options)));
   return report.broken.length === 0 ? 0 : 1;
+}
+
+/** What decides of which calls there are, and is not as it is by itself: with it and the seed a call comes out the same. */
+function replayOf(options: LabCommandOptions): string {
+  const { calls, minutes, together, faults, mean, model, behaviours, audio } = options;
+  const endless = options.hours !== undefined || options.seconds !== undefined;
+  // How many there were decides of the company in the last group alone, and only where groups do not come out even.
+  const mostCalls = endless ? MOST_CALLS - (MOST_CALLS % together) : calls;
+  return [
+    ...(mostCalls % together === 0 && LAB_DEFAULTS.calls % together === 0 ? [] : [`--calls ${mostCalls}`]),
+    ...(minutes === LAB_DEFAULTS.minutes ? [] : [`--minutes ${minutes}`]),
+    ...(mean === LAB_DEFAULTS.mean ? [] : [`--mean ${mean}`]),
+    ...(together === LAB_DEFAULTS.together ? [] : [`--together ${together}`]),
+    ...(faults === LAB_DEFAULTS.faults ? [] : [`--faults ${faults}`]),
+    ...(model === undefined ? [] : [`--model ${model}`]),
+    ...(behaviours ? [] : ['--no-behaviours']),
+    ...(audio === LAB_DEFAULTS.audio ? [] : [`--audio ${audio}`]),
+  ]
+    .map((option) => ` ${option}`)
+    .join('');
 }
 
 function progress(io: CliIo, quiet: boolean): (progress: LabProgress) => void {

@@ -143,6 +143,9 @@ export class LabCall {
       case 'stream-replaced':
         this.outbound.broken();
         break;
+      case 'stale-audio-dropped':
+        this.outbound.letThrough();
+        break;
       case 'session-lost':
         this.losses.push(entry.atMs);
         break;

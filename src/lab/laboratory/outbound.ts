@@ -173,6 +173,13 @@ export class Outbound {
     this.#wentOn = this.#wentOn.filter(({ atMs }) => atMs !== nowMs);
   }
 
+  /** The call has dropped what it could of a turn that was stopped; a model that talks on all the same is let through. */
+  letThrough(): void {
+    const nowMs = this.#now();
+    for (const track of this.#recent) track.deadTo = Math.min(track.deadTo, track.stoppedAt);
+    this.#wentOn = this.#wentOn.filter(({ atMs }) => atMs !== nowMs);
+  }
+
   /** A clear has reached the carrier, or another stream plays from now on. */
   broken(): void {
     this.#breaks += 1;

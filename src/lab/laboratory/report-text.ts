@@ -3,7 +3,8 @@ import type { BrokenInvariant, LabReport } from './run-lab.ts';
 
 const MOST_OF_A_KIND = 5;
 
-export function labReportText(report: LabReport): string {
+/** @param replay the options that make the same calls again, but for the seed; empty: the defaults */
+export function labReportText(report: LabReport, replay = ''): string {
   const { totals, broken, callMs, wallMs, seed } = report;
   const rows: [string, string][] = [
     [
@@ -33,25 +34,25 @@ export function labReportText(report: LabReport): string {
   ];
   const lines = rows.map(([name, value]) => `  ${name.padEnd(20)}${value}`);
   if (report.cutShort) lines.push('  The time was up: the calls of the last group were cut short.');
-  return [`Laboratory, seed ${seed}`, ...lines, '', ...brokenText(broken)].join('\n');
+  return [`Laboratory, seed ${seed}`, ...lines, '', ...brokenText(broken, replay)].join('\n');
 }
 
-function brokenText(broken: readonly BrokenInvariant[]): string[] {
+function brokenText(broken: readonly BrokenInvariant[], replay: string): string[] {
   if (broken.length === 0) return ['Nothing was broken.'];
   const kinds = Map.groupBy(broken, ({ invariant }) => invariant);
   const lines: string[] = [];
   for (const [invariant, cases] of kinds) {
     lines.push(`${invariant}: broken ${cases.length} times. ${cases[0]!.sentence}`);
-    for (const each of cases.slice(0, MOST_OF_A_KIND)) lines.push(`  ${caseText(each)}`);
+    for (const each of cases.slice(0, MOST_OF_A_KIND)) lines.push(`  ${caseText(each, replay)}`);
     if (cases.length > MOST_OF_A_KIND) lines.push(`  and ${cases.length - MOST_OF_A_KIND} more`);
   }
   return lines;
 }
 
-function caseText({ seed, call, atMs, detail }: BrokenInvariant): string {
+function caseText({ seed, call, atMs, detail }: BrokenInvariant, replay: string): string {
   if (call === null) return detail;
   const at = atMs === null ? '' : ` at ${(atMs / 1000).toFixed(1)} s`;
-  return `call ${call}${at}: ${detail}  (--seed ${seed} --only ${call})`;
+  return `call ${call}${at}: ${detail}  (--seed ${seed}${replay} --only ${call})`;
 }
 
 const listed = (counts: Readonly<Record<string, number>>): string =>

@@ -94,7 +94,8 @@ export async function runLab(options: LabOptions = {}): Promise<LabReport> {
   for (let group = 0; group < groups; group++) {
     const number = only === undefined ? group : Math.floor(only / together);
     const first = number * together;
-    const last = only === undefined ? Math.min(calls, first + together) : first + together;
+    // The last group may be a smaller one, and its calls had that company.
+    const last = only === undefined || only < calls ? Math.min(calls, first + together) : first + together;
     const exchange = new Exchange({
       seed: seedOf(seed, first),
       sound,

@@ -233,6 +233,24 @@ describe('a connection that breaks while it greets', () => {
     expect(bench.of('greeting-clip')).toEqual([]);
     expect(bench.model.texts).toHaveLength(texts);
   });
+
+  it('and again, and again: the greeting is asked for twice, then the clip is played, and no other after it', async () => {
+    const bench = new CallBench({ live: [ready(), ready(), ready(), ready()] });
+    const carrier = await bench.answer();
+    for (const connections of [1, 2, 3]) {
+      await bench.until(() => bench.live.connections.length === connections, 5_000);
+      await bench.run(300);
+      bench.model.lose();
+    }
+    await bench.until(() => bench.of('greeting-clip').length === 1, 10_000);
+    await bench.run(1_000);
+    const greeting = noise(1_000, 5);
+    bench.model.speak(greeting);
+    await bench.run(8_000);
+    expect(bench.of('greeting-triggered').map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(bench.of('greeting-clip')).toHaveLength(1);
+    expect(positionsOf(greeting, carrier)).toEqual([]);
+  });
 });
 
 describe('a tool that is at work when the connection breaks', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { MediaPort } from '../../../src/carriers/carrier.ts';
-import type { ConnectLive, LiveConnection } from '../../../src/gemini/live-session.ts';
 import type { Sabotage } from '../../../src/lab/laboratory/exchange.ts';
 import { type LabCallOptions, runLabCalls } from '../../../src/lab/laboratory/run-lab-call.ts';
 import { type Act, talk, wait } from '../../../src/lab/laboratory/story.ts';
+import { connectionsThat, once } from './sabotage.ts';
 
 /** A quarter of a minute of conversation, with an interruption and a short word in it. */
 const ACTS: readonly Act[] = [
@@ -16,44 +16,12 @@ const ACTS: readonly Act[] = [
   wait(4_000),
 ];
 
-/** Connections whose methods do something else at times. */
-const connectionsThat =
-  (change: (connection: LiveConnection) => Partial<LiveConnection>) =>
-  (connectLive: ConnectLive): ConnectLive =>
-  async (...args) => {
-    const connection = await connectLive(...args);
-    const own: LiveConnection = {
-      dropped: [],
-      get bufferedBytes() {
-        return connection.bufferedBytes;
-      },
-      sendAudio: (samples) => connection.sendAudio(samples),
-      sendText: (text) => connection.sendText(text),
-      sendAudioStreamEnd: () => connection.sendAudioStreamEnd(),
-      sendActivity: (kind) => connection.sendActivity(kind),
-      sendToolResponses: (responses) => connection.sendToolResponses(responses),
-      sendContext: (turns) => connection.sendContext(turns),
-      close: (graceMs) => connection.close(graceMs),
-    };
-    return Object.assign(own, change(connection));
-  };
-
 const isLoud = (samples: Int16Array): boolean => samples.some((sample) => sample !== 0);
 
 /** Which sentences are broken when this stands between the gateway and the world. */
 async function brokenBy(sabotage: Sabotage, options: Partial<LabCallOptions> = {}): Promise<string[]> {
   const { broken } = await runLabCalls({ acts: ACTS, sabotage, ...options });
   return [...new Set(broken.map(({ invariant }) => invariant))].sort();
-}
-
-/** Something goes wrong once, at the n-th occasion. */
-function once<A extends unknown[]>(
-  n: number,
-  right: (...args: A) => boolean,
-  wrong: (...args: A) => boolean,
-) {
-  let occasions = 0;
-  return (...args: A): boolean => (++occasions === n ? wrong(...args) : right(...args));
 }
 
 describe('a sentence that is broken is found to be broken', () => {

@@ -1,3 +1,4 @@
+import { MAX_KEPT_MS } from '../../../call/uplink.ts';
 import type { Utterance } from '../caller.ts';
 import type { LabCall } from '../lab-call.ts';
 import { lengthOf } from '../spans.ts';
@@ -7,7 +8,19 @@ import type { Broken, Invariant } from './invariant.ts';
 const UNDERWAY_MS = 6_000;
 /** A model that has gone wrong gets so long to be put right: the ladder of the stall doctor, from the first step to a new session. */
 const MENDING_MS = 30_000;
-const NUDGED_MS = 12_000;
+
+/**
+ * So much is kept to be said again. Where the model was mute for longer and another connection came then, with a session
+ * that had forgotten the words or a new one, what was older is gone; of what was transcribed the new one is told.
+ */
+function isBeyondTheRing(call: LabCall, { fromMs, toMs }: Utterance): boolean {
+  const keptUntilMs = fromMs + MAX_KEPT_MS - BEFORE_ONSET_MS;
+  const wasMute = !call.hearing.answers.some(({ atMs }) => atMs > toMs && atMs < keptUntilMs);
+  return wasMute && call.connections.some((connection) => connection.fromMs > keptUntilMs);
+}
+
+/** It is said again from a little before its beginning. */
+const BEFORE_ONSET_MS = 500;
 
 /** Until when what was said must have arrived. */
 function judgedUntil(call: LabCall): number {
@@ -31,11 +44,14 @@ export const speechArrives: Invariant = {
     const broken: Broken[] = [];
     // Half a minute is kept; what is older when a long outage follows another is told as a transcript, as far as there is one.
     let beyondRingMs = call.uplinkDroppedMs;
-    for (const { kind, from, to, fromMs, toMs } of call.caller.utterances as Utterance[]) {
+    for (const utterance of call.caller.utterances) {
+      const { kind, from, to, fromMs, toMs } = utterance;
       if (kind !== 'talk' || toMs > untilMs) continue;
-      // It was asked in text to answer that; what it then said was taken for the answer.
-      if (call.nudges.some((atMs) => atMs > toMs && atMs < toMs + NUDGED_MS)) continue;
       const lost = lengthOf(safe.missing(from, to));
+      if (lost === 0) continue;
+      // It was asked in text to answer that; what it then said was taken for the answer.
+      if (call.nudges.some((atMs) => atMs > toMs && atMs < toMs + MENDING_MS)) continue;
+      if (isBeyondTheRing(call, utterance)) continue;
       const excusedMs = Math.min(beyondRingMs, lost / 16);
       beyondRingMs -= excusedMs;
       if (lost / 16 > excusedMs)

@@ -3,14 +3,24 @@ import type { LabCall } from '../lab-call.ts';
 import { lengthOf, SpanSet } from '../spans.ts';
 import type { Broken, Invariant } from './invariant.ts';
 
-/** When an answer of which something came first covered the end of an utterance; null: never. */
-function answeredAt(call: LabCall, { from, to }: Utterance): number | null {
+/** No model answers sooner after the caller's last sound: what begins before is the answer to what they said before. */
+const SOONEST_ANSWER_MS = 200;
+/** An answer that comes so soon after a text of ours may be the answer to that: the words are not taken for answered. */
+const TEXT_ANSWER_MS = 6_000;
+
+/** When an answer of which something came first covered the end of an utterance; null: never for certain. */
+function answeredAt(call: LabCall, { from, to, toMs }: Utterance): number | null {
   const { answers } = call.hearing;
   const first = answers.findIndex(({ news }) =>
     news.some((span) => span.from < to && span.to >= to && span.to > from),
   );
   if (first < 0) return null;
-  return answers.slice(first).find(({ voice }) => voice?.begins !== null)?.atMs ?? null;
+  const answer = answers
+    .slice(first)
+    .find(({ voice, atMs }) => voice?.begins !== null && atMs >= toMs + SOONEST_ANSWER_MS);
+  if (answer === undefined) return null;
+  const afterText = call.nudges.some((atMs) => atMs <= answer.atMs && atMs > answer.atMs - TEXT_ANSWER_MS);
+  return afterText ? null : answer.atMs;
 }
 
 /** A connection was lost, not given up in good order, while the utterance was open or waited for its answer. */
