@@ -14,6 +14,9 @@ const MAX_BACKOFF_MS = 4_000;
 /** The server has not noticed yet that the old socket is gone; it will within seconds, and we want to be there then. */
 const OLD_SOCKET_WAIT_MS = 300;
 
+/** Nobody has seen the handle: the failure says nothing about it, and a lower rung would be no nearer. */
+const OUT_OF_REACH: ReadonlySet<CloseClass> = new Set(['network', 'quota']);
+
 export type Rung = 'first' | 'newest' | 'older' | 'fresh';
 
 export interface Failure {
@@ -63,7 +66,7 @@ export function afterFailure(
       ...outage,
       attempt: outage.attempt + 1,
       rung,
-      rungSinceMs: climbed ? nowMs : outage.rungSinceMs,
+      rungSinceMs: climbed || OUT_OF_REACH.has(failure.class) ? nowMs : outage.rungSinceMs,
       reseed: outage.reseed || (refused && outage.rung === 'fresh'),
     },
     // Another rung needs no patience when it was the handle or the setup that was refused: the next one is another.
@@ -77,6 +80,7 @@ function nextRung(outage: Outage, { class: found, handles }: Failure, atMs: numb
   if (rung === 'first') return found === 'config' ? null : 'first';
   if (found === 'config') return rung === 'fresh' && outage.reseed ? null : 'fresh';
   if (rung === 'fresh' || handles === 0) return 'fresh';
+  if (OUT_OF_REACH.has(found)) return rung;
   if (found === 'handle-refused') return rung === 'newest' ? 'older' : 'fresh';
   if (rung === 'older') return 'fresh';
   const patienceMs = found === 'old-socket-open' ? OLD_SOCKET_RUNG_MS : NEWEST_RUNG_MS;

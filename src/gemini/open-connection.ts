@@ -102,7 +102,7 @@ export function openConnection(request: OpenRequest): Promise<LiveConnection> {
 
     const onAbort = () => fail('normal', 'found that the call no longer wants it');
     const deadline = new PausableDeadline(clock, request.deadlineMs, () =>
-      fail('network', `found no answer within ${Math.round(request.deadlineMs)} ms`),
+      fail('deadline', `found no answer within ${Math.round(request.deadlineMs)} ms`),
     );
     signal.addEventListener('abort', onAbort);
     if (signal.aborted) {

@@ -18,7 +18,8 @@ const failure = (found: CloseClass, more: Partial<Failure> = {}): Failure => ({
 });
 const next = (outage: Outage, ...rest: [Failure, number]) =>
   afterFailure(outage, ...rest)?.outage.rung ?? null;
-const RETRYABLE: readonly CloseClass[] = ['network', 'quota', 'overload', 'deadline', 'normal', 'aborted'];
+const RETRYABLE: readonly CloseClass[] = ['overload', 'deadline', 'normal', 'aborted'];
+const OUT_OF_REACH: readonly CloseClass[] = ['network', 'quota'];
 
 describe('the ladder', () => {
   test('begins with the newest handle, and without one with a fresh session', () => {
@@ -35,6 +36,18 @@ describe('the ladder', () => {
     expect(next({ ...outage, rung: 'older' }, failure(found), 1_100)).toBe('fresh');
   });
 
+  test.each(OUT_OF_REACH)('keeps the newest handle through an outage of any length: "%s"', (found) => {
+    let outage = startOutage('newest', 0);
+    for (let nowMs = 500; nowMs < 25_000; nowMs += 500) {
+      outage = afterFailure(outage, failure(found), nowMs)!.outage;
+      expect(outage.rung).toBe('newest');
+    }
+    // The 8 s begin when the service is there again.
+    expect(next(outage, failure('overload'), 25_500)).toBe('newest');
+    expect(next(outage, failure('old-socket-open'), 30_000)).toBe('newest');
+    expect(next(outage, failure('overload'), 34_000)).toBe('older');
+  });
+
   test('counts the pause before an attempt: none is made with the newest handle after its 8 s', () => {
     fc.assert(
       fc.property(
@@ -44,7 +57,7 @@ describe('the ladder', () => {
         (attempt, atMs, random) => {
           const after = afterFailure(
             { ...startOutage('newest', 0), attempt },
-            failure('network', { random }),
+            failure('overload', { random }),
             atMs,
           );
           if (after?.outage.rung === 'newest') expect(atMs + after.waitMs).toBeLessThan(8_000);

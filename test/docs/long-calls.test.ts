@@ -116,9 +116,9 @@ describe('the ladder', () => {
   });
 
   test('tries the newest handle for as long as the table says, and then comes to a fresh session', () => {
-    expect(text).toContain('For 8 s; 12 s while Gemini says');
+    expect(text).toContain('out of reach or refuses for a quota; else for 8 s, or 12 s while it says');
     for (const [found, mostMs] of [
-      ['network', 8_000],
+      ['overload', 8_000],
       ['old-socket-open', 12_000],
     ] as const) {
       const { onNewestMs, waits, rungs } = climb({ class: found });

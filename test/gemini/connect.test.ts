@@ -357,7 +357,7 @@ describe('a connection that does not come about', () => {
   test('a server that never completes setup costs the deadline, and its socket is destroyed', async () => {
     await listen(() => {});
     const error = await refusal({ deadlineMs: 60 });
-    expect(error).toMatchObject({ closeClass: 'network', retryable: true });
+    expect(error).toMatchObject({ closeClass: 'deadline', retryable: true });
     expect(error.message).toContain('60 ms');
     expect((await server!.peers[0]!.closed).code).toBe(1006);
     await nothingLeft();
@@ -366,7 +366,7 @@ describe('a connection that does not come about', () => {
   test('a server that never answers the upgrade costs the deadline, and its socket is destroyed', async () => {
     await listen(() => {}, { silentUpgrade: true });
     const { closeClass } = await refusal({ deadlineMs: 60 });
-    expect(closeClass).toBe('network');
+    expect(closeClass).toBe('deadline');
     await nothingLeft();
   });
 

@@ -154,7 +154,7 @@ describe('a held setup', () => {
     await roundTrip(server.peers[0]!);
     expect(server.peers[0]!.ws.readyState).toBe(server.peers[0]!.ws.OPEN);
     clock.advance(1);
-    expect(await outcome).toMatchObject({ closeClass: 'network' });
+    expect(await outcome).toMatchObject({ closeClass: 'deadline' });
     await nothingLeft();
   });
 
@@ -169,7 +169,7 @@ describe('a held setup', () => {
     await server.peers[0]!.frame(0);
     expect(clock.nextDueMs).toBe(700 + 5_000 + 300);
     clock.advance(300);
-    expect(await outcome).toMatchObject({ closeClass: 'network' });
+    expect(await outcome).toMatchObject({ closeClass: 'deadline' });
   });
 
   test('that is given up ends the attempt and its socket', async () => {
