@@ -9,6 +9,7 @@ import type { JournalEntry } from '../../call/journal.ts';
 import { noMeters } from '../../call/meters.ts';
 import { CallRegistry } from '../../call/registry.ts';
 import { Ticker } from '../../call/ticker.ts';
+import type { ToolRunner } from '../../call/tool-answer.ts';
 import type { CarrierAdapter, MediaPort } from '../../carriers/carrier.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import type { ConnectLive } from '../../gemini/live-session.ts';
@@ -135,12 +136,18 @@ export class Exchange {
       );
     }
     const bots = new Map(plans.map((plan) => [plan.number, botOf(plan)]));
-    const connectLive = createEmulatorLink({
+    const link = createEmulatorLink({
       clock: this.clock,
       routeOf: (setup) => this.#byNumber.get(lineIn(setup.systemInstruction))!.route,
       onStir,
     });
+    const tools = new Map(plans.map((plan) => [`line-${plan.number}`, plan.tools]));
+    const connectLive: ConnectLive = (setup, ...rest) => {
+      const more = tools.get(`line-${lineIn(setup.systemInstruction)}`)?.declared ?? [];
+      return link({ ...setup, tools: [...(setup.tools ?? []), ...more] }, ...rest);
+    };
     const deps: CallDeps = {
+      toolsOf: ({ name }) => tools.get(name)?.runner(this.clock) ?? NO_TOOLS,
       clock: this.#gatewayClock,
       ticker: this.#ticker,
       connectLive: options.sabotage?.connectLive?.(connectLive) ?? connectLive,
@@ -238,6 +245,11 @@ function botOf({ number, bot }: CallPlan): Bot {
     prompt: `You answer line ${number} of the laboratory.`,
   };
 }
+
+const NO_TOOLS: ToolRunner = {
+  has: () => false,
+  run: () => Promise.reject(new Error('there are no tools')),
+};
 
 const lineIn = (text: string): number => Number(/line (\d+)/.exec(text)?.[1] ?? -1);
 

@@ -7,10 +7,12 @@ import type { CallRegistry } from '../../call/registry.ts';
 import type { CallTotals } from '../../call/totals.ts';
 import type { CarrierAdapter, ControlResult } from '../../carriers/carrier.ts';
 import type { Clock, Timer } from '../../clock.ts';
+import type { Clip } from '../clip.ts';
 import type { ChunkStore } from '../emulator/chunks.ts';
 import { EmulatedService } from '../emulator/service.ts';
 import type { LineWeather } from '../network/line.ts';
 import { seededRandom } from '../network/random.ts';
+import type { Reply, Scenario } from '../scenario.ts';
 import { Caller, type Deed, type Utterance } from './caller.ts';
 import { writeCounted } from './counters.ts';
 import type { Route } from './emulator-link.ts';
@@ -144,10 +146,11 @@ export class LabCall {
         this.outbound.broken();
         break;
       case 'stale-audio-dropped':
-        this.outbound.letThrough();
+        this.outbound.goesOn();
         break;
       case 'session-lost':
         this.losses.push(entry.atMs);
+        this.outbound.goesOn();
         break;
       case 'rotated':
         // It was left before its end without a quiet moment, as there was none.
@@ -217,7 +220,7 @@ export class LabCall {
   #newService(): EmulatedService {
     const { scenario } = this.plan;
     return new EmulatedService({
-      scenario,
+      scenario: this.#counted ? withVoices(scenario, () => this.outbound.voice(false)) : scenario,
       record: false,
       chunks: this.#deps.chunks,
       stage: {
@@ -420,6 +423,28 @@ export class LabCall {
 }
 
 const KEPT = 10_000;
+
+/** What the model says when a tool has answered is not asked for on the stage: it gets its voice when it is said. */
+function withVoices(scenario: Scenario, voice: () => Clip): Scenario {
+  const spoken = (reply: Reply): Reply => {
+    let clip: Clip | null = null;
+    return {
+      ...reply,
+      get clip() {
+        clip ??= voice();
+        return clip;
+      },
+    };
+  };
+  const otherwise = scenario.otherwise.map((reply) => ({
+    ...reply,
+    calls: reply.calls.map((call) => ({
+      ...call,
+      followUp: call.followUp === null ? null : spoken(call.followUp),
+    })),
+  }));
+  return { ...scenario, otherwise };
+}
 
 /** By how much a line may put the gateway's reckoning of what was heard out. */
 export const lineMsOf = ({ delayMs, jitterMs, lateByMs }: LineWeather): number =>

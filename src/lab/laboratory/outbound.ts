@@ -39,6 +39,8 @@ interface Track {
   deadTo: number;
   /** Where it stood when it was stopped. */
   stoppedAt: number;
+  /** What still comes of it may be played: the call could not but take it for something new. */
+  mayGoOn: boolean;
   heard: number;
 }
 
@@ -128,6 +130,7 @@ export class Outbound {
       brokenOffAt: null,
       deadTo: 0,
       stoppedAt: 0,
+      mayGoOn: false,
       heard: 0,
     };
     this.#tracks.set(clip, track);
@@ -161,7 +164,8 @@ export class Outbound {
     };
     const newest = this.#recent.at(-1);
     for (const track of this.#recent)
-      track.deadTo = track === newest ? Number.POSITIVE_INFINITY : Math.max(track.deadTo, track.given);
+      track.deadTo =
+        track === newest && !track.mayGoOn ? Number.POSITIVE_INFINITY : Math.max(track.deadTo, track.given);
     if (newest !== undefined) newest.stoppedAt = newest.given;
   }
 
@@ -173,10 +177,16 @@ export class Outbound {
     this.#wentOn = this.#wentOn.filter(({ atMs }) => atMs !== nowMs);
   }
 
-  /** The call has dropped what it could of a turn that was stopped; a model that talks on all the same is let through. */
-  letThrough(): void {
+  /**
+   * The call has dropped what it could of a turn that was stopped, and a model that talks on all the same is let through;
+   * or the connection is lost, and a session that is taken up may still deliver what was on its way.
+   */
+  goesOn(): void {
     const nowMs = this.#now();
-    for (const track of this.#recent) track.deadTo = Math.min(track.deadTo, track.stoppedAt);
+    for (const track of this.#recent) {
+      track.mayGoOn = true;
+      track.deadTo = Math.min(track.deadTo, Math.max(track.stoppedAt, track.given));
+    }
     this.#wentOn = this.#wentOn.filter(({ atMs }) => atMs !== nowMs);
   }
 
@@ -203,8 +213,9 @@ export class Outbound {
 
   #hear(track: Track, from: number, to: number, atMs: number): void {
     const last = this.#last;
-    const excused = last === null || last.breaks !== this.#breaks;
-    if (last?.track === track) this.#compare(track, last.to, from, excused, atMs);
+    const breaks = this.#breaks - (last?.breaks ?? 0);
+    const excused = last === null || breaks > 0;
+    if (last?.track === track) this.#compare(track, last.to, from, breaks, atMs);
     else {
       if (track.isGreeting && track.heard === 0) this.greetings += 1;
       if (last !== null && !excused) this.#checkEnd(last.track, last.to, atMs);
@@ -217,14 +228,16 @@ export class Outbound {
     this.#last = { track, to, breaks: this.#breaks };
   }
 
-  #compare(track: Track, expected: number, from: number, excused: boolean, atMs: number): void {
+  /** @param breaks since the last that was heard: at each of them playing goes on from a reckoning */
+  #compare(track: Track, expected: number, from: number, breaks: number, atMs: number): void {
     const by = ms(Math.abs(from - expected));
     if (by === 0) return;
-    if (from < expected && !(excused && by <= REPLAY_MS + this.#lineMs))
+    if (from < expected && by > breaks * (REPLAY_MS + this.#lineMs))
       this.#note(atMs, `${by} ms of a turn were played again`);
     // What came of a turn after it was broken off or stopped is another matter: see `wentOn`.
-    const goesOn = from >= (track.brokenOffAt ?? Number.POSITIVE_INFINITY) || track.deadTo > from;
-    if (from > expected && !goesOn && !(excused && by <= this.#lineMs))
+    const brokenOff = from >= (track.brokenOffAt ?? Number.POSITIVE_INFINITY);
+    const goesOn = brokenOff || track.mayGoOn || track.deadTo > from;
+    if (from > expected && !goesOn && by > breaks * this.#lineMs)
       this.#note(atMs, `${by} ms are missing inside a turn`);
   }
 
@@ -237,6 +250,8 @@ export class Outbound {
     const track = this.#tracks.get(clipOf(place));
     if (track === undefined) return;
     const from = indexIn(place);
+    // A place that no sample of it has: noise of a fault that happens to look like one.
+    if (from >= modelClip(track.clip).samples.length) return;
     if (track.begins === null) {
       track.begins = from;
       this.#recent.push(track);

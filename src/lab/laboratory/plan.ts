@@ -1,11 +1,21 @@
 /** What a call of the laboratory is made of; by chance, everything follows from the seed and the call's number. */
+import type { ToolRunner } from '../../call/tool-answer.ts';
+import type { Clock } from '../../clock.ts';
 import { BEHAVIOUR_IDS, BEHAVIOUR_ROWS, type BehaviourValues } from '../../gemini/behaviours.ts';
 import { DEFAULT_MODEL, FAMILIES, type FamilyId } from '../../gemini/families.ts';
+import type { ToolDeclaration } from '../../gemini/setup.ts';
 import { FAULT_NAMES, type FaultFile, type FaultName, makeFaults } from '../emulator/faults/catalogue.ts';
 import { randomFaults } from '../emulator/faults/random-faults.ts';
 import { FAIR_WEATHER, type LineWeather } from '../network/line.ts';
 import { type Random, seededRandom } from '../network/random.ts';
-import { type ModelPlan, makeReply, makeScenario, type Reply, type Scenario } from '../scenario.ts';
+import {
+  type ModelPlan,
+  makeReply,
+  makeScenario,
+  type PlannedCall,
+  type Reply,
+  type Scenario,
+} from '../scenario.ts';
 import { randomStory, type Story } from './story.ts';
 import { modelClip } from './voices.ts';
 
@@ -27,6 +37,15 @@ export interface CallPlan {
   readonly handshakeMs: number;
   /** As in bot.yaml. */
   readonly bot: Readonly<Record<string, unknown>>;
+  /** Tools of the bot's; absent: it has none. */
+  readonly tools?: LabTools;
+}
+
+export interface LabTools {
+  /** Which of the bot's answers to utterances call tools, by their number from 0. */
+  readonly calls: Readonly<Record<number, readonly PlannedCall[]>>;
+  readonly declared: readonly ToolDeclaration[];
+  readonly runner: (clock: Clock) => ToolRunner;
 }
 
 export interface Mix {
@@ -111,6 +130,7 @@ export function planCall(mix: Mix, number: number): CallPlan {
 export function labScenario(parts: {
   readonly faults?: readonly FaultFile[];
   readonly hangsUp?: number | null;
+  readonly calls?: LabTools['calls'];
   readonly model?: Partial<ModelPlan>;
 }): Scenario {
   const answers = Array.from({ length: ANSWERS }, (_, index): Reply => answer(`answer ${index}`));
@@ -119,6 +139,8 @@ export function labScenario(parts: {
     const calls = [{ name: 'hang_up', args: {}, when: 'after', followUp: null }] as const;
     answers[hangsUp] = { ...answer('goodbye'), calls };
   }
+  for (const [number, calls] of Object.entries(parts.calls ?? {}))
+    answers[Number(number)] = { ...answer(`answer ${number}`), calls };
   return makeScenario({
     name: 'laboratory',
     onText: [
@@ -134,7 +156,9 @@ export function labScenario(parts: {
 /** The text of a reply that greets. */
 export const GREETING = 'greeting';
 
-const answer = (text: string): Reply => makeReply({ clip: modelClip(0), text, hears: `before ${text}` });
+/** One of the bot's answers, in a voice that is told apart from every other. */
+export const answer = (text: string): Reply =>
+  makeReply({ clip: modelClip(0), text, hears: `before ${text}` });
 
 function randomBehaviours(random: Random): Partial<BehaviourValues> {
   const values: Record<string, unknown> = {};

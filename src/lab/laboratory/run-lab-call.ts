@@ -20,7 +20,7 @@ import type { ModelPlan } from '../scenario.ts';
 import { type Calamity, Exchange, type Sabotage, type Sound } from './exchange.ts';
 import { NOTHING_LEFT } from './invariants/all.ts';
 import type { LabCall } from './lab-call.ts';
-import { AGELESS_MS, labScenario, MODELS, seedOf } from './plan.ts';
+import { AGELESS_MS, type LabTools, labScenario, MODELS, seedOf } from './plan.ts';
 import { type BrokenInvariant, judge } from './run-lab.ts';
 import { type Act, scriptedStory } from './story.ts';
 
@@ -42,6 +42,7 @@ export interface LabCallOptions {
   /** TCP, TLS and the upgrade. Default 120 ms. */
   readonly handshakeMs?: number;
   readonly sound?: Sound;
+  readonly tools?: LabTools;
   readonly seed?: number;
   readonly sabotage?: Sabotage;
   /** The laboratory ends what has not ended by then. Default three hours. */
@@ -64,8 +65,10 @@ const RINGS_WITHIN_MS = 1_000;
 export async function runLabCalls(options: LabCallOptions): Promise<LabCallResult> {
   const { calls = 1, seed = 1, sound = 'counters', family = '3.8' } = options;
   const journals = Array.from({ length: calls }, (): JournalEntry[] => []);
+  const { tools } = options;
   const scenario = labScenario({
     faults: options.faults ?? [],
+    ...(tools === undefined ? {} : { calls: tools.calls }),
     model: { connectionMs: AGELESS_MS, ...options.model, behaviours: behavioursOf(options) },
   });
   const exchange = new Exchange({
@@ -84,6 +87,7 @@ export async function runLabCalls(options: LabCallOptions): Promise<LabCallResul
       modelWeather: options.modelWeather ?? CLEAR,
       handshakeMs: options.handshakeMs ?? 120,
       bot: { model: MODELS[family], ...options.bot },
+      ...(tools === undefined ? {} : { tools }),
     })),
   });
   await exchange.run(options.longestMs ?? 3 * 3_600_000);

@@ -108,7 +108,7 @@ describe('a call of two hours', () => {
     expect(longestTurnMs).toBeLessThan(30_000);
     expect(Math.max(...tokens)).toBeLessThanOrEqual(triggerTokens + 2 * 0.025 * longestTurnMs);
     // It was reached, and shortened again and again: two hours of audio are many times that.
-    const shortened = tokens.filter((now, index) => now < (tokens[index - 1] ?? 0) / 2);
+    const shortened = tokens.filter((now, index) => now < 0.7 * (tokens[index - 1] ?? 0));
     expect(shortened.length).toBeGreaterThan(3);
   });
 
