@@ -1,5 +1,5 @@
 /** One socket of a client: carries frames to its session and back, and wakes the session when something is due. */
-import type { WebSocket } from 'ws';
+import { WebSocket } from 'ws';
 import type { Clock, Timer } from '../../clock.ts';
 import type { EmulatorOutput, LiveSession } from './session.ts';
 import { cutReason, encodeFrame } from './wire.ts';
@@ -12,9 +12,17 @@ const CLOSE_GRACE_MS = 2000;
 export const FROZEN_LIMIT_MS = 600_000;
 const MAX_WAITING_PONGS = 100;
 
+/** Tells of the client's close frame when it comes: the end of the TCP connection is a moment later. */
+export class ServedSocket extends WebSocket {
+  override close(code?: number, data?: string | Buffer): void {
+    this.emit('closing', code ?? 1005);
+    super.close(code, data);
+  }
+}
+
 /** @param first what the session wanted of the socket before there was one */
 export function serveConnection(
-  socket: WebSocket,
+  socket: ServedSocket,
   session: LiveSession,
   clock: Clock,
   log: (line: string) => void,
@@ -25,6 +33,7 @@ export function serveConnection(
   let grace: Timer | null = null;
   let frozen: Timer | null = null;
   let pongDelayMs = 0;
+  let isClosedByUs = false;
   const pongs = new Set<Timer>();
 
   const arm = (): void => {
@@ -39,6 +48,7 @@ export function serveConnection(
     guard(() => session.tick(clock.now()));
   };
   const close = (code: number, reason: string): void => {
+    isClosedByUs = true;
     socket.close(code, cutReason(reason));
     grace ??= clock.setTimer(CLOSE_GRACE_MS, () => socket.terminate());
   };
@@ -91,6 +101,10 @@ export function serveConnection(
       pong(data);
     });
     pongs.add(timer);
+  });
+  // A client that waits for our close frame may be back with its handle before its socket has ended.
+  socket.on('closing', (code: number) => {
+    if (!isClosedByUs) session.disconnected(true, code, clock.now());
   });
   socket.on('error', (error) => log(`a client's socket: ${error.message}`));
   socket.on('close', (code) => {

@@ -7,7 +7,7 @@ import { WebSocketServer } from 'ws';
 import type { Clock } from '../../clock.ts';
 import { messageOf, OffhookError } from '../../errors.ts';
 import type { Scenario } from '../scenario.ts';
-import { FROZEN_LIMIT_MS, serveConnection } from './connection.ts';
+import { FROZEN_LIMIT_MS, ServedSocket, serveConnection } from './connection.ts';
 import { answerHttp } from './lab-routes.ts';
 import type { EmulatorRecord } from './record.ts';
 import { EmulatedService, type ServiceOptions } from './service.ts';
@@ -51,6 +51,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   // Google's server is taken not to compress; the SDK offers it and must live without.
   const sockets = new WebSocketServer({
     noServer: true,
+    WebSocket: ServedSocket,
     perMessageDeflate: false,
     maxPayload: SOCKET_LIMIT_BYTES,
     // Pongs may have to be late.
