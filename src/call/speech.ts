@@ -44,7 +44,7 @@ export class SpeechTracker implements Tracker {
   readonly #frame = new Int16Array(FRAME_SAMPLES);
   #fill = 0;
   readonly #arrivedAtMs = new Float64Array(KEPT);
-  #onsetAtMs = 0;
+  #onsetFrame = 0;
 
   constructor(sampleRate: number) {
     this.#voice = createVoiceDetector();
@@ -89,14 +89,17 @@ export class SpeechTracker implements Tracker {
     this.#arrivedAtMs[detector.frames % KEPT] = nowMs;
     const change = detector.push(this.#frame, echoDbov);
     if (change === 'onset') {
-      this.#onsetAtMs = this.#timeOf(detector.onsetFrame);
+      this.#onsetFrame = detector.onsetFrame;
+      const onsetAtMs = this.#timeOf(this.#onsetFrame);
       const agoMs = (detector.frames - detector.onsetFrame) * FRAME_MS;
-      return { type: 'onset', onsetAtMs: this.#onsetAtMs, levelDbov: detector.levelDbov, agoMs };
+      return { type: 'onset', onsetAtMs, levelDbov: detector.levelDbov, agoMs };
     }
     if (change !== 'end') return null;
     const lastSpeechAtMs = this.#timeOf(detector.lastSpeechFrame);
     const agoMs = (detector.frames - detector.lastSpeechFrame - 1) * FRAME_MS;
-    return { type: 'end', lastSpeechAtMs, durationMs: lastSpeechAtMs - this.#onsetAtMs + FRAME_MS, agoMs };
+    // By what was said and not by when it came: words that the line held back come all at once.
+    const durationMs = (detector.lastSpeechFrame - this.#onsetFrame + 1) * FRAME_MS;
+    return { type: 'end', lastSpeechAtMs, durationMs, agoMs };
   }
 
   /** Arrival of a frame; for one long gone, reckoned back from the newest. */

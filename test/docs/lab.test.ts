@@ -59,7 +59,9 @@ test('the table of options has their defaults', async () => {
 
 test('every option in a command of the text exists', async () => {
   const known = optionsIn(
-    (await Promise.all(['call', 'emulator', 'demo', 'probe'].map((name) => printed(name, '--help')))).join(),
+    (
+      await Promise.all(['call', 'emulator', 'demo', 'lab', 'probe'].map((name) => printed(name, '--help')))
+    ).join(),
   );
   expect(optionsIn(document).filter((option) => !known.includes(option))).toEqual([]);
 });

@@ -70,6 +70,8 @@ export class LabCall {
   lastStallAtMs = Number.NEGATIVE_INFINITY;
   /** When the model was asked, in text, to answer what it had not answered. */
   readonly nudges: number[] = [];
+  /** When the model was told of keys, in text. */
+  readonly keysGiven: number[] = [];
   /** How often each kind of journal entry was written. */
   readonly counts = new Map<string, number>();
   /** What struck this call, by kind. */
@@ -161,6 +163,9 @@ export class LabCall {
         break;
       case 'model-told':
         if (entry.what === 'nudge') this.nudges.push(entry.atMs);
+        break;
+      case 'keys-given':
+        this.keysGiven.push(entry.atMs);
         break;
       case 'bug':
         this.bugs.push(`${entry.where}: ${entry.detail}`);

@@ -78,7 +78,7 @@ export class LevelTracker implements Tracker {
     return {
       type: 'end',
       lastSpeechAtMs,
-      durationMs: lastSpeechAtMs - this.#onsetAtMs + FRAME_MS,
+      durationMs: (this.#lastSpeechSample - this.#onsetSample) / this.#samplesPerMs,
       agoMs: this.#agoMs(this.#lastSpeechSample),
     };
   }

@@ -261,6 +261,19 @@ describe('it is slow, or comes in pieces', () => {
   });
 });
 
+it('a turn that never ends, and words that get no answer: it is the answer that is waited for', async () => {
+  // The end of the turn is overdue just when the caller falls silent.
+  const result = await play(
+    [
+      { at: 'turn:2', fault: 'no-turn-complete' },
+      { at: 'utterance:2', fault: 'swallow' },
+    ],
+    { acts: [talk(2_000), talk(6_000), wait(20_000), talk(1_500), wait(8_000)] },
+  );
+  expect(result.of('model-told').map(({ what }) => what)).toContain('nudge');
+  expect(longestDeadAirMs(result)).toBeLessThanOrEqual(3_000);
+});
+
 describe('its messages are not as they should be', () => {
   it('U21 chunks that cut samples in two, and empty ones: every sample is heard, once', async () => {
     const result = await play([

@@ -93,6 +93,16 @@ describe('U23 a tool that hangs', () => {
   });
 });
 
+it('a turn in which a tool was called is no empty one: a model that need not wait for it is left alone', async () => {
+  const { tools, runs } = toolThat((clock) => later(clock, 5_000, { status: 'ready' }));
+  const result = await play(tools, [], { family: '3.8' });
+  expect(result.of('stall').map(({ sign }) => sign)).not.toContain('empty-turn');
+  expect(result.of('model-told')).toEqual([]);
+  expect(result.of('tool-called')).toHaveLength(1);
+  expect(runs()).toBe(1);
+  expect(result.broken).toEqual([]);
+});
+
 describe('U24 a tool that answers when nobody waits any more', () => {
   it('the caller speaks, the model takes its call back: the result is noted, and not sent', async () => {
     const { tools, runs } = toolThat((clock) => later(clock, 6_000, { status: 'booked' }));

@@ -24,7 +24,17 @@ export function disguise(message: Message, effects: TurnEffects): readonly objec
   }
   if (effects.unknownFields) dressed = withUnknownFields(dressed);
   const bare = content?.modelTurn !== undefined && effects.emptyParts ? EMPTY_PARTS : [];
-  return transcribes && effects.doubledTranscripts ? [dressed, dressed] : [...bare, dressed];
+  // Only what was transcribed comes twice: it may share a message with audio.
+  return transcribes && effects.doubledTranscripts ? [transcriptOf(content), dressed] : [...bare, dressed];
+}
+
+function transcriptOf({
+  outputTranscription,
+  inputTranscription,
+}: NonNullable<Message['serverContent']>): object {
+  const output = outputTranscription === undefined ? {} : { outputTranscription };
+  const input = inputTranscription === undefined ? {} : { inputTranscription };
+  return { serverContent: { ...output, ...input } };
 }
 
 /** Two messages in one: all fields of the envelope, all fields of serverContent. */

@@ -4,7 +4,7 @@ import { lengthOf, SpanSet } from '../spans.ts';
 import type { Broken, Invariant } from './invariant.ts';
 
 /** No model answers sooner after the caller's last sound: what begins before is the answer to what they said before. */
-const SOONEST_ANSWER_MS = 200;
+const SOONEST_ANSWER_MS = 500;
 /** An answer that comes so soon after a text of ours may be the answer to that: the words are not taken for answered. */
 const TEXT_ANSWER_MS = 6_000;
 
