@@ -1,5 +1,19 @@
 import { z } from 'zod';
-import type { MediaCommand, MediaEvent, MediaFault, MediaFormat, MediaPort } from '../carrier.ts';
+import type { MediaCommand, MediaEvent, MediaFormat, MediaPort } from '../carrier.ts';
+import {
+  CLOSE_PROTOCOL,
+  CLOSE_UNSUPPORTED,
+  fault,
+  fieldOf,
+  isObject,
+  type Message,
+  nameForPeople,
+  parseObject,
+  textParameters,
+  unusable,
+  WholeNumber,
+  wholeNumber,
+} from '../json-messages.ts';
 import { createMarkJudge, type MarkJudge } from './marks.ts';
 import { readUsualMedia } from './usual-media.ts';
 
@@ -10,22 +24,10 @@ import { readUsualMedia } from './usual-media.ts';
  */
 export const TWILIO_FORMAT: MediaFormat = { encoding: 'pcmu', sampleRate: 8000 };
 
-/** RFC 6455, section 7.4.1: "a type of data it cannot accept" and "protocol error". */
-const CLOSE_UNSUPPORTED = 1003;
-const CLOSE_PROTOCOL = 1002;
-
 /** Twilio documents no largest message; half a second of audio is what others are known to send. */
 const MAX_PAYLOAD_BYTES = 4000;
-const MAX_PARAMETERS = 64;
 const MAX_MARK_CHARACTERS = 256;
 
-const WholeNumber = z.union([
-  z.number(),
-  z
-    .string()
-    .regex(/^[0-9]{1,6}$/)
-    .transform(Number),
-]);
 const Start = z.object({
   streamSid: z.string().min(1).max(128),
   callSid: z.string().max(128).nullish(),
@@ -36,8 +38,6 @@ const Start = z.object({
     channels: WholeNumber.default(1),
   }),
 });
-
-type Message = Readonly<Record<string, unknown>>;
 
 export function createTwilioMediaPort(): MediaPort {
   return new TwilioMediaPort();
@@ -108,25 +108,23 @@ class TwilioMediaPort implements MediaPort {
       const fields = [...new Set(parsed.error.issues.map((issue) => issue.path.join('.') || 'start'))].join(
         ', ',
       );
-      return [unusable(CLOSE_PROTOCOL, `reading "start": found no usable ${fields}`)];
+      return unusable(CLOSE_PROTOCOL, `reading "start": found no usable ${fields}`);
     }
     const { streamSid, callSid, customParameters, mediaFormat } = parsed.data;
     const { encoding, sampleRate, channels } = mediaFormat;
     if (encoding !== 'audio/x-mulaw' || sampleRate !== 8000 || channels !== 1) {
       const found = `${nameForPeople(encoding)} at ${sampleRate} Hz with ${channels} channels`;
-      return [
-        unusable(
-          CLOSE_UNSUPPORTED,
-          `starting a stream: found ${found}, wanted audio/x-mulaw at 8000 Hz with 1`,
-        ),
-      ];
+      return unusable(
+        CLOSE_UNSUPPORTED,
+        `starting a stream: found ${found}, wanted audio/x-mulaw at 8000 Hz with 1`,
+      );
     }
     this.#streamSid = streamSid;
     if (/^[A-Za-z0-9]+$/.test(streamSid)) this.#sidBytes = Uint8Array.from(Buffer.from(streamSid, 'latin1'));
     const head = `"streamSid":${JSON.stringify(streamSid)}`;
     this.#mediaHead = `{"event":"media",${head},"media":{"payload":"`;
     this.#clear = `{"event":"clear",${head}}`;
-    const parameters = parametersOf(customParameters ?? {});
+    const parameters = textParameters(customParameters ?? {});
     const start = { callId: callSid ?? null, streamId: streamSid, parameters };
     return [{ type: 'started', start: { ...start, receive: TWILIO_FORMAT, send: TWILIO_FORMAT } }];
   }
@@ -160,14 +158,14 @@ class TwilioMediaPort implements MediaPort {
 /** Checked by hand rather than by a schema: this is the message that comes fifty times a second. */
 function decodeMedia(message: Message): readonly MediaEvent[] {
   const media = message['media'];
-  if (typeof media !== 'object' || media === null) return fault('bad-payload', '"media" without a body');
-  const { payload, timestamp, track } = media as Message;
+  if (!isObject(media)) return fault('bad-payload', '"media" without a body');
+  const { payload, timestamp, track } = media;
   // Should somebody ask Twilio for both tracks, ours must not come back as the caller's voice.
   if (track === 'outbound') return fault('unknown-event', '"media" of the outbound track');
   if (typeof payload !== 'string') return fault('bad-payload', '"media" without a payload');
   // Lenient: white space, missing padding and the URL alphabet all decode to what was meant.
   const bytes = Buffer.from(payload, 'base64');
-  if (bytes.length > 0) return [{ type: 'audio', payload: bytes, mediaTimeMs: millisecondsOf(timestamp) }];
+  if (bytes.length > 0) return [{ type: 'audio', payload: bytes, mediaTimeMs: wholeNumber(timestamp) }];
   return payload === '' ? [] : fault('bad-payload', 'a payload that is no base64');
 }
 
@@ -177,46 +175,4 @@ function decodeDtmf(message: Message): readonly MediaEvent[] {
     return [{ type: 'dtmf', digit: digit.toUpperCase() }];
   }
   return fault('bad-payload', '"dtmf" without one digit');
-}
-
-function parseObject(data: Buffer): Message | null {
-  try {
-    const value: unknown = JSON.parse(data.toString('utf8'));
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Message) : null;
-  } catch {
-    return null;
-  }
-}
-
-function fieldOf(message: Message, part: string, field: string): unknown {
-  const body = message[part];
-  return typeof body === 'object' && body !== null ? (body as Message)[field] : undefined;
-}
-
-/** Milliseconds since the stream began, or null where it is no such number. */
-function millisecondsOf(timestamp: unknown): number | null {
-  if (typeof timestamp === 'string') return /^[0-9]{1,15}$/.test(timestamp) ? Number(timestamp) : null;
-  return typeof timestamp === 'number' && Number.isSafeInteger(timestamp) && timestamp >= 0
-    ? timestamp
-    : null;
-}
-
-function parametersOf(custom: Readonly<Record<string, unknown>>): Record<string, string> {
-  const texts = Object.entries(custom).filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string',
-  );
-  return Object.fromEntries(texts.slice(0, MAX_PARAMETERS));
-}
-
-/** What may be shown of a name that a peer chose: nothing that is not a plain short word. */
-function nameForPeople(name: unknown): string {
-  return typeof name === 'string' && /^[A-Za-z0-9._/-]{1,32}$/.test(name) ? `"${name}"` : 'no plain name';
-}
-
-function fault(kind: MediaFault, detail: string): readonly MediaEvent[] {
-  return [{ type: 'fault', kind, detail }];
-}
-
-function unusable(closeCode: number, detail: string): MediaEvent {
-  return { type: 'unusable', closeCode, detail };
 }

@@ -3,6 +3,7 @@
  * making a string, a match and an object of it costs more than all that is done with its audio. Anything that differs by
  * a byte is no match and goes the long way, which must give the same events.
  */
+import { decodeBase64 } from '../base64-bytes.ts';
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
 const HEAD = ascii('{"event":"media","sequenceNumber":"');
@@ -13,16 +14,7 @@ const PAYLOAD = ascii('","payload":"');
 const QUOTE = 0x22;
 const CLOSE = 0x7d;
 const ZERO = 0x30;
-const PADDING = 0x3d;
 const MAX_TIMESTAMP_DIGITS = 15;
-const INVALID = 0xff;
-
-const BASE64 = new Uint8Array(256).fill(INVALID);
-for (const [value, character] of ascii(
-  'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
-).entries()) {
-  BASE64[character] = value;
-}
 
 export interface UsualMedia {
   readonly payload: Buffer;
@@ -79,36 +71,4 @@ function digits(data: Buffer, at: number): number {
 function stream(data: Buffer, at: number, streamSid: Uint8Array): number {
   const end = matches(data, matches(data, at, SID), streamSid);
   return end >= 0 && data[end] === QUOTE ? end + 1 : -1;
-}
-
-/** Canonical base64 with its padding; null for anything else, the long way is lenient. */
-function decodeBase64(data: Buffer, from: number, to: number): Buffer | null {
-  const length = to - from;
-  if (length % 4 !== 0) return null;
-  const padding = data[to - 1] !== PADDING ? 0 : data[to - 2] === PADDING ? 2 : 1;
-  const payload = Buffer.allocUnsafe((length / 4) * 3 - padding);
-  const whole = padding === 0 ? to : to - 4;
-  let out = 0;
-  let seen = 0;
-  for (let i = from; i < whole; i += 4) {
-    const a = BASE64[data[i] as number] as number;
-    const b = BASE64[data[i + 1] as number] as number;
-    const c = BASE64[data[i + 2] as number] as number;
-    const d = BASE64[data[i + 3] as number] as number;
-    seen |= a | b | c | d;
-    payload[out] = (a << 2) | (b >> 4);
-    payload[out + 1] = (b << 4) | (c >> 2);
-    payload[out + 2] = (c << 6) | d;
-    out += 3;
-  }
-  if (padding > 0) {
-    const a = BASE64[data[whole] as number] as number;
-    const b = BASE64[data[whole + 1] as number] as number;
-    const c = padding === 1 ? (BASE64[data[whole + 2] as number] as number) : 0;
-    seen |= a | b | c;
-    payload[out] = (a << 2) | (b >> 4);
-    if (padding === 1) payload[out + 1] = (b << 4) | (c >> 2);
-  }
-  // A value above 63 came of a character outside the alphabet.
-  return seen > 63 ? null : payload;
 }
