@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { MediaCommand, MediaEvent, MediaFormat, MediaPort } from '../carrier.ts';
+import { createMarkJudge, type MarkJudge } from '../echoed-marks.ts';
 import {
   CLOSE_PROTOCOL,
   CLOSE_UNSUPPORTED,
@@ -15,7 +16,6 @@ import {
   wholeNumber,
 } from '../json-messages.ts';
 import { MediaReader } from '../media-reader.ts';
-import { createMarkJudge, type MarkJudge } from '../twilio/marks.ts';
 import { DigitOrder } from './digit-order.ts';
 import { Outbound } from './outbound.ts';
 import { ReorderWindow } from './reorder.ts';

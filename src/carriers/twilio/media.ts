@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { MediaCommand, MediaEvent, MediaFormat, MediaPort } from '../carrier.ts';
+import { createMarkJudge, type MarkJudge } from '../echoed-marks.ts';
 import {
   CLOSE_PROTOCOL,
   CLOSE_UNSUPPORTED,
@@ -14,7 +15,6 @@ import {
   WholeNumber,
   wholeNumber,
 } from '../json-messages.ts';
-import { createMarkJudge, type MarkJudge } from './marks.ts';
 import { readUsualMedia } from './usual-media.ts';
 
 /**

@@ -10,7 +10,7 @@ import type {
   MediaFormat,
   MediaPort,
 } from '../../carriers/carrier.ts';
-import { createMarkJudge } from '../../carriers/twilio/marks.ts';
+import { createMarkJudge } from '../../carriers/echoed-marks.ts';
 
 export const CAPABILITIES: CarrierCapabilities = {
   exactFrameMs: null,

@@ -1,4 +1,4 @@
-import type { MarkOutcome } from '../carrier.ts';
+import type { MarkOutcome } from './carrier.ts';
 
 /** Tells what a mark's echo means. Echoes come in the order in which the marks were sent. */
 export interface MarkJudge {
