@@ -270,13 +270,13 @@ export class Recovery {
     const audio = this.#audio;
     if (audio === null || how === 'first') return;
     const waiting = this.utterances.notIn(from)?.from ?? null;
-    // Words that began after a connection had been left at a quiet moment have not gone to anybody yet.
-    const unsent = this.#planned && waiting !== null && waiting >= audio.uplink.sentTo;
-    const againFrom = unsent ? null : waiting;
+    // What went to a connection after it had given out the handle is in no session. At a quiet moment it was silence, but
+    // for the soft beginning of a word; from before the handle nothing is sent again then.
+    const heldTo = this.#planned ? (from?.uplinkPosition ?? 0) : 0;
     const resentMs =
-      againFrom === null
+      waiting === null
         ? 0
-        : audio.uplink.rewind(Math.max(0, againFrom - BEFORE_ONSET_MS * audio.samplesPerMs));
+        : audio.uplink.rewind(Math.max(heldTo, waiting - BEFORE_ONSET_MS * audio.samplesPerMs, 0));
     this.#totals.resentMs = audio.uplink.resentMs;
     if (this.#gap !== null) Object.assign(this.#gap, { how, setupMs, resentMs });
     // Between two utterances of manual activity nothing is sent: the pause that follows is the caller's.

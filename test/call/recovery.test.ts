@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { botSchema } from '../../src/bots/bot.ts';
 import type { Conversation } from '../../src/call/conversation.ts';
+import type { HandleRecord } from '../../src/call/handles.ts';
 import { Journal, type JournalEntry } from '../../src/call/journal.ts';
 import { ConversationMemory } from '../../src/call/memory.ts';
 import { Recovery } from '../../src/call/recovery.ts';
@@ -69,6 +70,17 @@ class Desk {
     return this.recovery.isQuiet(this.link as SessionLink, this.lastSpeechAtMs, this.clock.now());
   }
 }
+
+/** A handle that came when so many samples of the caller had been sent. */
+const handleOf = (uplinkPosition: number): HandleRecord => ({
+  handle: 'h1',
+  atMs: 99_000,
+  epochMs: 0,
+  under: 'nothing',
+  uplinkPosition,
+  epoch: 1,
+  consumedIndex: null,
+});
 
 describe('a quiet moment', () => {
   test('is one in which nothing is going on', () => {
@@ -182,16 +194,27 @@ describe('the words of the caller', () => {
     expect(desk.totals).toMatchObject({ rotations: 0, forcedRotations: 1 });
   });
 
-  test('are not sent again where they began after a connection had been left', () => {
+  test.each([
+    { what: 'from 240 ms before them', handleAt: 700_000, from: 800_000 - 240 * 8 },
+    { what: 'from the handle on', handleAt: 799_000, from: 799_000 },
+  ])('that began after a connection had been left are sent $what', ({ handleAt, from }) => {
     const desk = new Desk();
     desk.recovery.taken();
     desk.recovery.interrupted(true);
     desk.recovery.callerBegan(800_000, 100_100);
-    desk.recovery.rewind('resumed', 250);
+    desk.recovery.rewind('resumed', 250, handleOf(handleAt));
     desk.recovery.taken();
-    expect(desk.uplink.rewound).toBeNull();
-    expect(desk.entries).toMatchObject([{ type: 'rotated', planned: true, resentMs: 0 }]);
+    expect(desk.uplink.rewound).toBe(from);
+    expect(desk.entries).toMatchObject([{ type: 'rotated', planned: true, resentMs: (800_000 - from) / 8 }]);
     expect(desk.totals).toMatchObject({ rotations: 1, forcedRotations: 0 });
+  });
+
+  test('are sent again from before the handle where a connection broke', () => {
+    const desk = new Desk();
+    desk.recovery.callerBegan(799_500, 99_900);
+    desk.recovery.interrupted(false);
+    desk.recovery.rewind('resumed', 250, handleOf(799_000));
+    expect(desk.uplink.rewound).toBe(799_500 - 240 * 8);
   });
 
   test('never from before the call', () => {

@@ -63,6 +63,8 @@ export class ScriptedConnection implements LiveConnection {
   goneAtMs: number | null = null;
   /** When the server ended it. */
   lostAtMs: number | null = null;
+  /** How many samples it had heard when it gave out each handle. */
+  readonly heardAtHandle = new Map<string, number>();
   /** Ids of the tools that the model called on it. */
   readonly calledTools: string[] = [];
   readonly readyAtMs: number;
@@ -140,7 +142,12 @@ export class ScriptedConnection implements LiveConnection {
 
   /** One server message. */
   say(...events: LiveEvent[]): void {
-    if (this.open) this.#handlers.onEvents(events, this.#clock.now());
+    if (!this.open) return;
+    for (const event of events) {
+      if (event.type === 'resumption' && event.handle !== null)
+        this.heardAtHandle.set(event.handle, this.audio.length);
+    }
+    this.#handlers.onEvents(events, this.#clock.now());
   }
 
   /** One message of audio. */

@@ -61,6 +61,23 @@ export function expectNothingLostOrDoubled(bench: CallBench, carrier: SimulatedC
   expect(given.findIndex((sample, at) => sample !== wanted[at])).toBe(-1);
 }
 
+/** What the session holds in the end: one that is taken up at a handle has forgotten what came after it. */
+export function recordOf(bench: CallBench): Int16Array {
+  let record: readonly number[] = [];
+  const heldAt = new Map<string, readonly number[]>();
+  for (const { setup, audio, heardAtHandle } of bench.live.connections) {
+    const taken = heldAt.get(setup.resumption?.handle ?? '') ?? [];
+    for (const [handle, heard] of heardAtHandle) heldAt.set(handle, [...taken, ...audio.subarray(0, heard)]);
+    record = [...taken, ...audio];
+  }
+  return Int16Array.from(record);
+}
+
+/** The session that was left at quiet moments holds every word once, however often silence was sent. */
+export function expectEveryWordOnce(bench: CallBench, carrier: SimulatedCarrier): void {
+  expect(wordsOf(recordOf(bench))).toEqual(wordsOf(spokenBy(carrier)));
+}
+
 /** What was said, the pauses left out: stretches of more than 100 ms in which there is no sound at all. */
 export function wordsOf(samples16k: Int16Array): Int16Array {
   const words: number[] = [];
