@@ -182,8 +182,8 @@ describe('a planned rotation', () => {
   it.each([
     { beforeMs: 40, softMs: 0 },
     { beforeMs: 60, softMs: 0 },
-    { beforeMs: 60, softMs: 60 },
-    { beforeMs: 100, softMs: 120 },
+    { beforeMs: 60, softMs: 160 },
+    { beforeMs: 100, softMs: 220 },
   ])(
     'sends the beginning of a word again of which the old connection heard $beforeMs ms, $softMs ms of the word being soft',
     async ({ beforeMs, softMs }) => {
@@ -195,7 +195,7 @@ describe('a planned rotation', () => {
       bench.model.say({ type: 'go-away', timeLeftMs: 50_000 });
       // The socket takes 100 ms, and the next tick 20 at most.
       await bench.run(120 - beforeMs);
-      carrier.says(Int16Array.from(noise(softMs / 3, 9), (sample) => sample / 40));
+      carrier.says(Int16Array.from(noise(softMs / 3, 9), (sample) => sample / 100));
       carrier.says(question());
       await bench.run(4_500);
       expect(bench.live.connections).toHaveLength(2);
