@@ -101,13 +101,16 @@ export class Uplink {
     this.#neededFrom = position;
   }
 
-  /** The connection takes audio from now on; what was held follows in order. `burst`: up to a second of it at once. */
+  /**
+   * The connection takes audio from now on; what was held follows in order. `burst`: up to a second of it at once; else a
+   * first piece, so that the connection need not wait for the caller's next frame, and the rest at twice real time.
+   */
   open(burst = true): void {
     if (this.#open) return;
     this.#open = true;
     this.#burstLeftMs = burst ? BURST_MS : 0;
     this.#quietMs = 0;
-    if (!this.#muted) this.#drain(0);
+    if (!this.#muted) this.#drain(burst ? 0 : PIECE_MS);
   }
 
   /** No connection takes audio: what comes is held. */
