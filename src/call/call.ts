@@ -400,6 +400,7 @@ export class Call implements Ticked {
         this.#session.replace('it takes no audio any more', false);
       }
       this.#activity?.tick();
+      if (this.#tools.waits) this.#tools.flush();
       this.#noteDropped();
       this.#tickConversation(nowMs);
       this.#tickSession(nowMs);
@@ -556,7 +557,10 @@ export class Call implements Ticked {
         onCallerOnset: () => this.#stepIntent({ type: 'caller-onset' }),
         onCallerSpoke: () => this.#stepIntent({ type: 'caller-spoke' }),
         onCallerDismissed: () => this.#recovery.callerDismissed(),
-        onTurnBegan: (turn) => this.#recovery.turnBegan(turn),
+        onTurnBegan: (turn) => {
+          this.#recovery.turnBegan(turn);
+          this.#tools.modelSpoke();
+        },
         onTurnOver: (turn) => this.#recovery.turnOver(turn),
         onHeard: (turns) => {
           for (const turn of turns) this.#memory.turnHeard(turn, this.#deps.clock.now());

@@ -31,6 +31,10 @@ export class HeldBy {
     return this.#sinceMs.has(epoch);
   }
 
+  remove(epoch: number): void {
+    this.#sinceMs.delete(epoch);
+  }
+
   hadAt(handle: HandleRecord): boolean {
     const sinceMs = this.#sinceMs.get(handle.epoch);
     return sinceMs !== undefined && sinceMs <= handle.atMs;
@@ -53,6 +57,11 @@ export interface Ask {
   state: 'open' | 'given' | 'cancelled' | 'left';
   /** Since when the model has forgotten it: it cancelled it, or a connection came that does not hold it. */
   forgottenAtMs: number | null;
+  /**
+   * The connection that took the session up while this call waited: whether a handle holds such a call nobody has said.
+   * Null once the model has done something about the answer.
+   */
+  doubtfulOn: number | null;
   /** It was asked again, and that call got its run. */
   repeated: boolean;
   readonly called: HeldBy;
@@ -108,14 +117,31 @@ export class ToolAsks {
   /** A connection is up. @param resumedFrom null for a session that holds nothing of this */
   connected(epoch: number, resumedFrom: HandleRecord | null, nowMs: number): void {
     for (const ask of this.#asks) {
+      if (isUnheard(ask)) forget(ask, nowMs);
+      ask.doubtfulOn = null;
       if (resumedFrom !== null) inherit(ask, epoch, resumedFrom);
       const holdsCall = ask.called.has(epoch);
       const holdsAnswer = ask.answered.has(epoch);
       // The handle was given out before the call was answered or asked again: the session waits for it once more.
       if (holdsCall && !holdsAnswer && ask.state !== 'cancelled') ask.state = 'open';
       const wasOwed = ask.state === 'open' || nowMs - ask.atMs <= REPEAT_MS;
-      if (!holdsCall && !holdsAnswer && wasOwed) ask.forgottenAtMs ??= nowMs;
+      if (ask.doubtfulOn !== null) ask.forgottenAtMs = nowMs;
+      else if (!holdsCall && !holdsAnswer && wasOwed) ask.forgottenAtMs ??= nowMs;
     }
+  }
+
+  /** The model has begun to speak: about what it was answered, as far as anybody can tell. */
+  modelSpoke(): void {
+    for (const ask of this.#asks) {
+      if (!isUnheard(ask)) continue;
+      ask.doubtfulOn = null;
+      ask.forgottenAtMs = null;
+    }
+  }
+
+  /** The model does nothing about answers to calls that it may have forgotten: they are owed again, and not as answers. */
+  giveUpDoubtful(nowMs: number): void {
+    for (const ask of this.#asks) if (isUnheard(ask)) forget(ask, nowMs);
   }
 
   /** A call like this one that the model has forgotten having made, and whose run has not failed. */
@@ -123,10 +149,29 @@ export class ToolAsks {
     return this.#asks.findLast((ask) => {
       if (ask.repeated || ask.fingerprint !== fingerprint) return false;
       const usable = ask.run.outcome?.ok ?? true;
-      const held = ask.state !== 'cancelled' && ask.called.has(epoch);
+      const held = ask.state !== 'cancelled' && ask.called.has(epoch) && ask.doubtfulOn !== epoch;
       return usable && !held && nowMs - (ask.forgottenAtMs ?? ask.atMs) <= REPEAT_MS;
     });
   }
+}
+
+/** Answered where it may not be known, and nothing came of it yet. */
+function isUnheard(ask: Ask): boolean {
+  return ask.doubtfulOn !== null && ask.state === 'given' && !ask.repeated && !isSilent(ask);
+}
+
+/** The model was asked to say nothing about the answer. */
+export function isSilent({ run }: Ask): boolean {
+  return run.outcome?.answer.scheduling === 'SILENT';
+}
+
+function forget(ask: Ask, nowMs: number): void {
+  const epoch = ask.doubtfulOn as number;
+  ask.called.remove(epoch);
+  ask.answered.remove(epoch);
+  ask.doubtfulOn = null;
+  ask.forgottenAtMs ??= nowMs;
+  ask.state = 'open';
 }
 
 function inherit(ask: Ask, epoch: number, handle: HandleRecord): void {
@@ -135,6 +180,7 @@ function inherit(ask: Ask, epoch: number, handle: HandleRecord): void {
   // A handle under which no tool was open cannot hold a call that waits.
   if (ask.called.hadAt(handle) && (holdsAnswer || handle.under === 'tool')) {
     ask.called.add(epoch, Number.NEGATIVE_INFINITY);
+    if (!holdsAnswer) ask.doubtfulOn = epoch;
   }
 }
 

@@ -1,18 +1,19 @@
 /**
  * The tool desk: runs what the model asks for, each call once, and sees that each answer reaches the model once, on
- * whatever connection that is by then. A connection that does not know the call is told the result as text.
+ * whatever connection that is by then. A connection that does not know the call is told the result as text; so is one that
+ * took the session up while the call waited, and then does nothing about the answer.
  *
  * The owner tells it of calls, cancellations and connections, calls `flush` at the next quiet moment after the host has
  * refused something, and ends it with the call. A tool that is slow, throws, never comes back or returns nonsense harms
  * nobody: the model learns of it within the deadline.
  */
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import type { ToolCall, ToolResponse } from '../gemini/live-session.ts';
 import type { HandleRecord } from './handles.ts';
 import { headOf, jsonOf } from './plain-text.ts';
 import { type OpenTool, toolResultText } from './seed.ts';
 import type { Outcome, ToolAnswer, ToolRunner } from './tool-answer.ts';
-import { type Ask, fingerprintOf, HeldBy, ToolAsks } from './tool-asks.ts';
+import { type Ask, fingerprintOf, HeldBy, isSilent, ToolAsks } from './tool-asks.ts';
 import { doneRun, type Run, ToolRuns } from './tool-runs.ts';
 
 /** For the journal. */
@@ -61,6 +62,8 @@ export interface ToolDeskHost {
 const MAX_KEPT_ARGS = 8_192;
 const MAX_KEPT_RESULT = 2_000;
 const MAX_CANCELLED_IDS = 64;
+/** A model that knows what was answered has begun to speak by then; before the stall doctor would ask it to. */
+const UNHEARD_MS = 2_500;
 
 export class ToolDesk {
   readonly #clock: Clock;
@@ -68,6 +71,8 @@ export class ToolDesk {
   readonly #runs: ToolRuns;
   readonly #asks = new ToolAsks();
   #epoch: number | null = null;
+  /** Answers went out that may have gone to a session which has forgotten the calls. */
+  #doubt: Timer | null = null;
   #flushing = false;
   #ended = false;
 
@@ -88,6 +93,13 @@ export class ToolDesk {
   /** Calls whose answer is owed. While it is not 0, a handle is taken `under: 'tool'`. */
   get pending(): number {
     return this.#asks.open().length;
+  }
+
+  /** Something is ready that the host has not taken yet. */
+  get waits(): boolean {
+    if (this.#epoch === null || this.#ended) return false;
+    for (const ask of this.#asks.all()) if (ask.state === 'open' && ask.run.outcome !== null) return true;
+    return false;
   }
 
   /** What is owed, oldest first, for the seed of a session that knows nothing of it. */
@@ -130,6 +142,8 @@ export class ToolDesk {
     toldInSeed: readonly string[] = [],
   ): void {
     this.#epoch = epoch;
+    this.#doubt?.cancel();
+    this.#doubt = null;
     if (epoch === null || this.#ended) return;
     this.#asks.connected(epoch, resumedFrom, this.#clock.now());
     for (const id of toldInSeed) {
@@ -137,6 +151,11 @@ export class ToolDesk {
       if (ask?.state === 'open' && ask.run.outcome !== null) this.#given(ask, epoch, 'text');
     }
     this.flush();
+  }
+
+  /** The model has begun a turn. */
+  modelSpoke(): void {
+    this.#asks.modelSpoke();
   }
 
   /** Sends what waits, as far as the host takes it. */
@@ -157,6 +176,7 @@ export class ToolDesk {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#doubt?.cancel();
     for (const ask of this.#asks.open()) this.#leave(ask, 'call-ended');
     for (const ask of this.#asks.all()) this.#runs.stop(ask.run);
   }
@@ -175,6 +195,7 @@ export class ToolDesk {
       run: this.#builtIn(call) ?? this.#again(id, fingerprint, epoch, nowMs) ?? this.#begin(call),
       state: 'open',
       forgottenAtMs: null,
+      doubtfulOn: null,
       repeated: false,
       called: new HeldBy(),
       answered: new HeldBy(),
@@ -212,6 +233,13 @@ export class ToolDesk {
     const ready = this.#asks.open().filter((ask) => ask.run.outcome !== null && ask.called.has(epoch));
     if (ready.length === 0 || !this.#host.answer(ready.map(responseOf))) return;
     for (const ask of ready) this.#given(ask, epoch, 'response');
+    if (!ready.some((ask) => ask.doubtfulOn === epoch && !isSilent(ask))) return;
+    this.#doubt?.cancel();
+    this.#doubt = this.#clock.setTimer(UNHEARD_MS, () => {
+      this.#doubt = null;
+      this.#asks.giveUpDoubtful(this.#clock.now());
+      this.flush();
+    });
   }
 
   #tellResults(): void {

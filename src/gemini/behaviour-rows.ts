@@ -60,6 +60,13 @@ export const BEHAVIOUR_ROWS = {
     'documented',
     'reference: resumable is false while generating or executing tools; recordings hold empty updates',
   ),
+  handleWhileCallWaits: row(
+    'What of handles while a call that does not hold up the model waits for its answer: there are none, the resumed session waits for that answer, or it knows nothing of the call?',
+    ['none', 'keeps', 'forgets'],
+    'none',
+    'inferred',
+    'reference: resumable is false while executing tools; nothing is said of those that run beside the conversation',
+  ),
   earlierHandlesUsable: row(
     'Which handles of a session are taken: every one, the last two, or the newest alone?',
     ['all', 'last-two', 'newest'],

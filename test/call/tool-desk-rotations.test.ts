@@ -19,7 +19,8 @@ type Step =
   | { readonly do: 'repeat the message' }
   | { readonly do: 'cancel'; readonly pick: number }
   | { readonly do: 'handle' }
-  | { readonly do: 'cut'; readonly outageMs: number; readonly pick: number | null }
+  /** `forgets`: the session is taken up without the calls that waited at the handle. */
+  | { readonly do: 'cut'; readonly outageMs: number; readonly pick: number | null; readonly forgets: boolean }
   | { readonly do: 'refuse'; readonly ms: number }
   | { readonly do: 'wait'; readonly ms: number };
 
@@ -37,7 +38,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('repeat the message') }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel'), pick: fc.nat() }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('handle') }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('cut'), outageMs: ms, pick: fc.option(fc.nat()) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('cut'),
+      outageMs: ms,
+      pick: fc.option(fc.nat()),
+      forgets: fc.boolean(),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('refuse'), ms }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('wait'), ms }) },
 ) as fc.Arbitrary<Step>;
@@ -54,6 +63,8 @@ class Gemini {
   readonly outcomes: Outcome[] = [];
   readonly cancelled = new Set<string>();
   readonly told: string[] = [];
+  /** Ids with the connection on which their results were told. */
+  readonly toldOn: string[] = [];
   readonly desk: ToolDesk;
   epoch = 1;
   up = true;
@@ -61,7 +72,15 @@ class Gemini {
   waiting: Waiting = new Map();
   /** Matters that were open when they were forgotten, and when that was: asked again soon, they must not be run again. */
   readonly forgotten = new Map<number, number>();
-  readonly handles: { readonly record: HandleRecord; readonly waiting: Waiting }[] = [];
+  readonly handles: {
+    readonly record: HandleRecord;
+    readonly waiting: Waiting;
+    readonly lost: ReadonlySet<string>;
+  }[] = [];
+  /** Calls that this connection should know by its handle, and does not; and those whose answers it has ignored. */
+  lost = new Set<string>();
+  readonly ignored = new Map<string, number>();
+  readonly spokeAtMs: number[] = [];
   lastCalls: { id: string; name: string; args: { matter: number } }[] = [];
   #ids = 0;
 
@@ -86,6 +105,11 @@ class Gemini {
           expect(this.up).toBe(true);
           if (!this.takes) return false;
           for (const { id, response } of responses) {
+            if (this.lost.has(id)) {
+              this.ignored.set(id, this.clock.now());
+              continue;
+            }
+            this.#speaksSoon();
             // Known to this connection, and not answered in what it remembers.
             expect(this.waiting.has(id)).toBe(true);
             expect(this.cancelled.has(id)).toBe(false);
@@ -101,7 +125,11 @@ class Gemini {
           return this.takes;
         },
         builtIn: () => null,
-        note: (fact) => this.facts.push(fact),
+        note: (fact) => {
+          this.facts.push(fact);
+          if (fact.type === 'tool-answered' && fact.by === 'text')
+            this.toldOn.push(`${fact.id} ${this.epoch}`);
+        },
         onBug: (_where, caught) => expect.unreachable(String(caught)),
       },
     );
@@ -127,13 +155,25 @@ class Gemini {
       epoch: this.epoch,
       consumedIndex: null,
     };
-    this.handles.push({ record, waiting: this.waiting });
+    this.handles.push({ record, waiting: this.waiting, lost: this.lost });
   }
 
-  resume(pick: number | null): void {
+  /** It speaks about what it was answered, unless its connection breaks before. */
+  #speaksSoon(): void {
+    const { epoch } = this;
+    this.clock.setTimer(1_200, () => {
+      if (!this.up || this.epoch !== epoch) return;
+      this.spokeAtMs.push(this.clock.now());
+      this.desk.modelSpoke();
+    });
+  }
+
+  resume(pick: number | null, forgets: boolean): void {
     const handle = pick === null ? undefined : this.handles.slice(-6)[pick % 6];
-    const before = this.waiting;
-    this.waiting = new Map([...(handle?.waiting ?? [])].filter(([id]) => !this.cancelled.has(id)));
+    const held = new Map([...(handle?.waiting ?? [])].filter(([id]) => !this.cancelled.has(id)));
+    const before = new Map([...this.waiting, ...held]);
+    this.waiting = forgets ? new Map() : held;
+    this.lost = new Set([...(handle?.lost ?? []), ...(forgets ? held.keys() : [])]);
     for (const [id, matter] of before) {
       if (!this.waiting.has(id)) this.forgotten.set(matter, this.clock.now());
     }
@@ -188,7 +228,7 @@ async function play(gemini: Gemini, each: Step): Promise<void> {
       gemini.up = false;
       desk.connection(null, null);
       await clock.advanceAsync(each.outageMs);
-      gemini.resume(each.pick);
+      gemini.resume(each.pick, each.forgets);
       break;
     case 'refuse':
       gemini.takes = false;
@@ -205,6 +245,7 @@ async function play(gemini: Gemini, each: Step): Promise<void> {
 }
 
 test('whatever the calls, cancellations, rotations and tools do, each call is answered once, where it is known', async () => {
+  let told = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30, size: 'max' }), async (steps) => {
       const gemini = new Gemini();
@@ -218,7 +259,7 @@ test('whatever the calls, cancellations, rotations and tools do, each call is an
       expect(new Set(called).size).toBe(called.length);
       const texts = gemini.facts.filter((fact) => fact.type === 'tool-answered' && fact.by === 'text');
       expect(texts).toHaveLength(gemini.told.length);
-      expect(new Set(texts.map((fact) => ('id' in fact ? fact.id : ''))).size).toBe(texts.length);
+      expect(new Set(gemini.toldOn).size).toBe(texts.length);
       for (const id of called) {
         const ends = gemini.facts.filter(
           (fact) =>
@@ -229,6 +270,13 @@ test('whatever the calls, cancellations, rotations and tools do, each call is an
           (fact) => fact.type === 'tool-repeated' && (fact.firstId === id || fact.id === id),
         );
         if (!isRepeated) expect(ends.length).toBeGreaterThanOrEqual(1);
+        const isTold = texts.some((fact) => 'id' in fact && fact.id === id);
+        const ignoredAtMs = gemini.ignored.get(id) ?? Number.NaN;
+        // What the model speaks about then cannot be told from its answer to this.
+        const spoke = gemini.spokeAtMs.some((atMs) => atMs >= ignoredAtMs && atMs <= ignoredAtMs + 2_500);
+        const isOwed = ignoredAtMs >= 0 && !spoke && !isRepeated && !gemini.cancelled.has(id);
+        if (isOwed) expect(isTold).toBe(true);
+        told += isOwed ? 1 : 0;
       }
       gemini.desk.end();
       await gemini.clock.advanceAsync(60_000);
@@ -236,4 +284,5 @@ test('whatever the calls, cancellations, rotations and tools do, each call is an
     }),
     { seed: 21, numRuns: 1_000 },
   );
+  expect(told).toBeGreaterThan(100);
 });

@@ -29,6 +29,7 @@ const SHAPES: Partial<Record<BehaviourId, Shape>> = {
   handleHoldsOpenUtterance: 'expiring',
   updatesWhileCallerSpeaks: 'expiring',
   updateWhileGenerating: 'expiring',
+  handleWhileCallWaits: 'expiring',
   earlierHandlesUsable: 'expiring',
   openSocketWaitMs: 'expiring',
   openContentsRemembered: 'expiring',

@@ -1,6 +1,7 @@
 /** What the service remembers of a session: it outlives connections, and a handle brings back the state it was given at. */
 import type { Scenario } from '../scenario.ts';
 import type { AudioChunk } from './chunks.ts';
+import type { WaitingCalls } from './tool-calls.ts';
 import { CONTEXT_WINDOW_TOKENS } from './validate-setup.ts';
 
 /** Audio costs 25 tokens a second in both directions, text about one for four letters (guides). */
@@ -21,6 +22,8 @@ export interface Memory {
   seededTurns: number;
   contextTokens: number;
   openUtterance: boolean;
+  /** Calls to the client's functions that have not been answered. */
+  waitingCalls: WaitingCalls;
   /** How much of the caller's audio is in it, at 16 kHz, and how many entries of the history. */
   heardSamples: number;
   historyLength: number;
@@ -49,6 +52,7 @@ const nothing = (): Memory => ({
   seededTurns: 0,
   contextTokens: 0,
   openUtterance: false,
+  waitingCalls: new Map(),
   heardSamples: 0,
   historyLength: 0,
 });
@@ -110,8 +114,9 @@ export class Conversation {
   }
 
   /** The state that a handle stands for. */
-  checkpoint(holdsOpenUtterance: boolean): Memory {
+  checkpoint(holdsOpenUtterance: boolean, holdsWaitingCalls: boolean): Memory {
     const memory = { ...this.memory };
+    if (!holdsWaitingCalls) memory.waitingCalls = new Map();
     if (memory.openUtterance && !holdsOpenUtterance) {
       memory.openUtterance = false;
       memory.heardSamples = this.#utteranceFrom;

@@ -90,7 +90,7 @@ export class Dialogue {
       behaviours: setup.behaviours,
       agenda,
       random: this.#random,
-      busy: () => this.#turn.phase !== 'idle',
+      busy: () => this.#turn.phase !== 'idle' || this.#hidesHandles,
       speaking: () => this.#listener.active,
       issue: (name) => options.handles.issue(conversation, setup.behaviours, name),
       send: options.send,
@@ -140,6 +140,11 @@ export class Dialogue {
     conversation.endedAtMs = nowMs;
     conversation.spentMs += nowMs - (this.#startedAtMs ?? nowMs);
     conversation.openUntilMs = clean ? nowMs : nowMs + setup.behaviours.oldSocketGraceMs;
+  }
+
+  /** A call waits beside the conversation, and the state is not one to return to. */
+  get #hidesHandles(): boolean {
+    return this.#options.setup.behaviours.handleWhileCallWaits === 'none' && this.#tools.calls.pending;
   }
 
   #takeRealtime(input: RealtimeInput, nowMs: number): void {

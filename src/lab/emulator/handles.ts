@@ -56,7 +56,10 @@ export class HandleStore {
   issue(conversation: Conversation, behaviours: BehaviourValues, name: string): string {
     const order = (this.#newest.get(conversation) ?? 0) + 1;
     this.#newest.set(conversation, order);
-    const memory = conversation.checkpoint(behaviours.handleHoldsOpenUtterance);
+    const memory = conversation.checkpoint(
+      behaviours.handleHoldsOpenUtterance,
+      behaviours.handleWhileCallWaits === 'keeps',
+    );
     const handle = `offhook-emulator-${conversation.id}-${order}-${name}`;
     this.#handles.set(handle, { conversation, memory, order });
     if (this.#handles.size > this.#limit) this.#forgetOldest();

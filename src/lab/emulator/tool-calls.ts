@@ -1,14 +1,17 @@
-/** Calls to the client's functions that wait for a response. */
+/** Calls to the client's functions that wait for a response: they are a part of what the session remembers. */
 import type { BehaviourValues } from '../../gemini/behaviours.ts';
 import type { PlannedCall, Reply } from '../scenario.ts';
 import type { FunctionResponse } from './client-message.ts';
 import { randomDigits } from './random.ts';
 
-interface PendingCall {
+interface WaitingCall {
   readonly blocking: boolean;
   readonly followUp: Reply | null;
   readonly cancelledLate: boolean;
 }
+
+/** By id. Never changed, so that a handle can stand for it. */
+export type WaitingCalls = ReadonlyMap<string, WaitingCall>;
 
 /** What faults do to the calls of one message. */
 export interface CallEffects {
@@ -31,11 +34,19 @@ export type Answered =
 const REMEMBERED_IDS = 256;
 
 export class ToolCalls {
-  readonly #pending = new Map<string, PendingCall>();
+  readonly #memory: { waitingCalls: WaitingCalls };
   readonly #settled = new Set<string>();
 
+  constructor(memory: { waitingCalls: WaitingCalls }) {
+    this.#memory = memory;
+  }
+
+  get pending(): boolean {
+    return this.#memory.waitingCalls.size > 0;
+  }
+
   get blockingPending(): boolean {
-    for (const call of this.#pending.values()) if (call.blocking) return true;
+    for (const call of this.#memory.waitingCalls.values()) if (call.blocking) return true;
     return false;
   }
 
@@ -45,17 +56,19 @@ export class ToolCalls {
     random: () => number,
     effects: CallEffects = {},
   ): object {
+    const waiting = new Map(this.#memory.waitingCalls);
     const functionCalls = calls.map((call) => {
       const id = `function-call-${randomDigits(random, 19)}`;
       const { cancelledLate = false } = effects;
-      this.#pending.set(id, { blocking: call.blocking, followUp: call.followUp, cancelledLate });
+      waiting.set(id, { blocking: call.blocking, followUp: call.followUp, cancelledLate });
       return { id, name: call.name, args: effects.args === undefined ? call.args : effects.args.value };
     });
+    this.#memory.waitingCalls = waiting;
     return { toolCall: { functionCalls } };
   }
 
   answer(response: FunctionResponse, behaviours: BehaviourValues): Answered {
-    const call = this.#pending.get(response.id);
+    const call = this.#memory.waitingCalls.get(response.id);
     if (call === undefined) return { kind: this.#settled.has(response.id) ? 'late' : 'unknown' };
     if (response.willContinue === true) return { kind: 'partial' };
     this.#settle(response.id);
@@ -65,18 +78,20 @@ export class ToolCalls {
 
   /** Whether a call that waits will be cancelled once it has been answered. */
   isCancelledLate(id: string): boolean {
-    return this.#pending.get(id)?.cancelledLate ?? false;
+    return this.#memory.waitingCalls.get(id)?.cancelledLate ?? false;
   }
 
   /** Gives up the blocking calls, as a turn that is broken off does; the ids for `toolCallCancellation`. */
   cancelBlocking(): string[] {
-    const ids = [...this.#pending].filter(([, call]) => call.blocking).map(([id]) => id);
+    const ids = [...this.#memory.waitingCalls].filter(([, call]) => call.blocking).map(([id]) => id);
     for (const id of ids) this.#settle(id);
     return ids;
   }
 
   #settle(id: string): void {
-    this.#pending.delete(id);
+    const waiting = new Map(this.#memory.waitingCalls);
+    waiting.delete(id);
+    this.#memory.waitingCalls = waiting;
     this.#settled.add(id);
     if (this.#settled.size > REMEMBERED_IDS) this.#settled.delete(this.#settled.values().next().value!);
   }

@@ -2,6 +2,7 @@
 import type { Reply } from '../scenario.ts';
 import type { Agenda } from './agenda.ts';
 import type { FunctionResponse } from './client-message.ts';
+import type { Conversation } from './conversation.ts';
 import type { SessionFaults } from './faults/session-faults.ts';
 import type { EmulatorRecord } from './record.ts';
 import { invalid, type Refusal, refusalAs } from './refusal.ts';
@@ -10,6 +11,7 @@ import type { AcceptedSetup } from './validate-setup.ts';
 
 export interface ToolDeskContext {
   readonly setup: AcceptedSetup;
+  readonly conversation: Conversation;
   readonly agenda: Agenda;
   readonly faults: SessionFaults;
   readonly record: EmulatorRecord;
@@ -32,11 +34,12 @@ const LATE_CANCELLATION_MS = 200;
 
 export class ToolDesk {
   readonly #context: ToolDeskContext;
-  readonly calls = new ToolCalls();
+  readonly calls: ToolCalls;
   #followUps: Reply[] = [];
 
   constructor(context: ToolDeskContext) {
     this.#context = context;
+    this.calls = new ToolCalls(context.conversation.memory);
   }
 
   /** What the answered calls of the turn that waits make the model say; only once. */

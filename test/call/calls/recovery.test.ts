@@ -277,12 +277,27 @@ describe('a tool that is at work when the connection breaks', () => {
     const { bench, tools } = await working('under');
     await bench.run(afterMs);
     tools.comesBack('42');
-    await bench.run(3_000);
+    await bench.until(() => bench.live.connections.length === 2 && bench.model.responses.length > 0, 3_000);
+    await bench.run(1_000);
+    bench.model.speak(noise(1_000, 3));
+    await bench.run(8_000);
     expect(bench.model.setup.resumption).toEqual({ handle: 'under the tool' });
     expect(tools.runs).toEqual(['t1']);
     expect(bench.live.connections[0]!.responses).toEqual([]);
     expect(bench.model.responses).toMatchObject([{ id: 't1', response: { result: '42' } }]);
     expect(bench.model.texts).toEqual([]);
+  });
+
+  it('is told as text as well where the handle was given under it, and nothing comes of the answer', async () => {
+    const { bench, tools } = await working('under');
+    tools.comesBack('42');
+    await bench.until(() => bench.live.connections.length === 2 && bench.model.responses.length > 0, 3_000);
+    await bench.run(2_400);
+    expect(bench.model.texts).toEqual([]);
+    await bench.run(200);
+    expect(bench.model.texts).toHaveLength(1);
+    expect(bench.model.texts[0]).toContain('42');
+    expect(tools.runs).toEqual(['t1']);
   });
 
   it.each([

@@ -78,6 +78,33 @@ describe('U3 goAway while a tool is at work', () => {
   });
 });
 
+describe('U3 goAway with too little time for a tool that the model need not wait for', () => {
+  it.each([
+    { handleWhileCallWaits: 'none', ways: ['text'] },
+    { handleWhileCallWaits: 'keeps', ways: ['response'] },
+    { handleWhileCallWaits: 'forgets', ways: ['response', 'text'] },
+  ] as const)(
+    'the tool runs once, and the model speaks about what it found: handles meanwhile $handleWhileCallWaits',
+    async ({ handleWhileCallWaits, ways }) => {
+      const { tools, runs } = toolThat((clock) => later(clock, 7_000, { status: 'ready' }));
+      const result = await play(tools, [{ at: 'tool', fault: 'go-away', timeLeftMs: 6_500 }], {
+        acts: TALK.slice(0, 3),
+        family: '3.8',
+        model: { behaviours: { handleWhileCallWaits } },
+      });
+      expect(result.of('rotated')).toMatchObject([{ planned: false, how: 'resumed' }]);
+      expect(runs()).toBe(1);
+      const answered = result.of('tool-answered');
+      expect(answered.map(({ by }) => by)).toEqual(ways);
+      const last = answered.at(-1)!;
+      const spoke = result.of('turn-audible').find(({ atMs }) => atMs > last.atMs);
+      expect(spoke!.atMs - last.atMs).toBeLessThan(2_500);
+      expect(result.of('model-told').map(({ what }) => what)).not.toContain('nudge');
+      expect(result.broken).toEqual([]);
+    },
+  );
+});
+
 describe('U23 a tool that hangs', () => {
   it('the model is told so within the deadline, and the caller hears that it takes a moment', async () => {
     const { tools } = toolThat(() => new Promise(() => {}));
