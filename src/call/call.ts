@@ -422,6 +422,7 @@ export class Call implements Ticked {
   #tickSession(nowMs: number): void {
     const talking = this.#intent.name === 'talking' && this.#stream !== null;
     const unplayedMs = this.#conversation?.playout.unplayedMs(nowMs) ?? 0;
+    if (this.#recovery.hasCaughtUp(nowMs)) this.#stall.facts.caughtUp(nowMs);
     if (talking) this.#stall.tick(nowMs, unplayedMs);
     if (!this.#session.rotationDue) return;
     // While a greeting is due the model owes something that no account of utterances knows of.

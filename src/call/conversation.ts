@@ -5,7 +5,7 @@
 import type { Clock } from '../clock.ts';
 import type { LiveEvent, ToolCall } from '../gemini/live-session.ts';
 import type { PayloadCodec } from './codec.ts';
-import type { Journal } from './journal.ts';
+import type { Journal, JournalFact } from './journal.ts';
 import { HeardLedger, type HeardTurn } from './ledger.ts';
 import { Playout, type PlayoutLimits } from './playout.ts';
 import type { SpeechChange } from './speech.ts';
@@ -119,6 +119,8 @@ export class Conversation {
   #hasSpoken = false;
   #surplusUntilMs = 0;
   #droppingTurn = false;
+  /** The newest turn of ours that is "one moment, please"; 0 before the first. */
+  #fillerTurn = 0;
   /** The connection was lost while the rest of a turn that had been cut was still coming. */
   #cutAtLoss = false;
   #endedTurn = 0;
@@ -190,6 +192,7 @@ export class Conversation {
       this.#answeredSinceCaller = true;
       this.#hasSpoken = true;
     }
+    if (isFiller) this.#fillerTurn = turn;
     this.#beginTurn(turn);
     this.#ledger.said(turn, text);
     this.#push(bytes24k, 24_000, turn, nowMs);
@@ -418,7 +421,9 @@ export class Conversation {
     this.#endCovered('complete');
     const spokenOver = this.#spokeAtMs !== null && this.#playout.unplayedMs(receivedAtMs) > NEGLIGIBLE_MS;
     // A new answer never queues behind an old one that the caller has spoken over.
-    if (spokenOver && this.#policy.bargeIn) this.#stop('new-answer', this.#onsetAtMs, receivedAtMs);
+    const overFiller = this.#fillerTurn === this.#gate.turn - 1;
+    if (spokenOver && (overFiller || this.#policy.bargeIn))
+      this.#stop(overFiller ? 'answered' : 'new-answer', this.#onsetAtMs, receivedAtMs);
     this.#spokeAtMs = null;
     // Speech that was over when the turn began does not interrupt it.
     if (!this.#callerSpeaking) this.#onsetAtMs = null;
@@ -564,7 +569,7 @@ export class Conversation {
 
   /** A new generation: `clear` is written before anything else is done. */
   #stop(
-    by: 'model' | 'new-answer' | 'session-lost' | 'inaudible',
+    by: 'model' | 'new-answer' | Extract<JournalFact, { type: 'turn-given-up' }>['why'],
     onsetAtMs: number | null,
     receivedAtMs: number,
   ): void {
@@ -572,8 +577,9 @@ export class Conversation {
     const { heardTo, droppedMs } = this.#playout.drop(receivedAtMs);
     const clearedAtMs = this.#clock.now();
     this.#voice.reset();
-    if (by === 'session-lost' || by === 'inaudible') {
-      this.#journal.write({ type: 'turn-given-up', turn: this.#gate.turn, why: by, droppedMs });
+    if (by !== 'model' && by !== 'new-answer') {
+      const turn = by === 'answered' ? this.#fillerTurn : this.#gate.turn;
+      this.#journal.write({ type: 'turn-given-up', turn, why: by, droppedMs });
     } else {
       this.#totals.bargeIns += 1;
       this.#journal.write({

@@ -69,11 +69,16 @@ export type JournalFact =
       readonly setupMs: number;
       readonly resentMs: number;
     }
-  /** What was left to play of it was cleared: it will be made anew, or nobody could have heard it. */
+  /** What was held of the caller, or is sent once more, has gone to the new connection `afterMs` after it was there. */
+  | { readonly type: 'caught-up'; readonly afterMs: number }
+  /**
+   * What was left to play of it was cleared: it will be made anew, nobody could have heard it, or it was a filler in the
+   * place of the answer that is here.
+   */
   | {
       readonly type: 'turn-given-up';
       readonly turn: number;
-      readonly why: 'session-lost' | 'inaudible';
+      readonly why: 'session-lost' | 'inaudible' | 'answered';
       readonly droppedMs: number;
     }
   /** The model was told what it cannot know: that it was cut off, what a tool has answered. */

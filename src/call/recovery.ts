@@ -29,6 +29,9 @@ const TEXT_ANSWER_MS = 6_000;
 /** A model that says nothing for so long in the middle of a turn has forgotten to end it. */
 const ABANDONED_TURN_MS = 3_000;
 
+/** The frame that has just come, and one more, are not held for anything. */
+const NEWEST_FRAMES_MS = 40;
+
 /** Handles are kept of the last few connections alone. */
 const SEEDS_KEPT = 8;
 
@@ -61,6 +64,8 @@ export class Recovery {
   /** It was a text in words of ours. */
   #textWaits = false;
   #lastTakenAtMs: number | null = null;
+  /** The connection was there then, and has not heard all of the caller yet. */
+  #behindSinceMs: number | null = null;
   /** Since when a gap is being measured: the last audio that the old connection took. */
   #gap: { readonly fromMs: number; setupMs: number; how: 'resumed' | 'fresh'; resentMs: number } | null =
     null;
@@ -249,6 +254,7 @@ export class Recovery {
   interrupted(planned: boolean): void {
     const nowMs = this.#clock.now();
     this.#planned = planned;
+    this.#behindSinceMs = null;
     this.#audio?.uplink.close();
     const broken = this.#audio?.conversation.onSessionLost(nowMs) ?? null;
     if (broken !== null) {
@@ -269,6 +275,7 @@ export class Recovery {
   rewind(how: 'first' | 'resumed' | 'fresh', setupMs: number, from: HandleRecord | null = null): void {
     const audio = this.#audio;
     if (audio === null || how === 'first') return;
+    this.#behindSinceMs = this.#clock.now();
     const waiting = this.utterances.notIn(from)?.from ?? null;
     // What went to a connection after it had given out the handle is in no session. At a quiet moment it was silence, but
     // for the soft beginning of a word; from before the handle nothing is sent again then.
@@ -281,6 +288,15 @@ export class Recovery {
     if (this.#gap !== null) Object.assign(this.#gap, { how, setupMs, resentMs });
     // Between two utterances of manual activity nothing is sent: the pause that follows is the caller's.
     if (audio.uplink.muted) this.#closeGap(this.#clock.now());
+  }
+
+  /** Every 20 ms. @returns whether the connection has now heard all that was held for it */
+  hasCaughtUp(nowMs: number): boolean {
+    const sinceMs = this.#behindSinceMs;
+    if (sinceMs === null || (this.#audio?.uplink.heldMs ?? 0) > NEWEST_FRAMES_MS) return false;
+    this.#behindSinceMs = null;
+    this.#journal.write({ type: 'caught-up', afterMs: nowMs - sinceMs });
+    return true;
   }
 
   /** The uplink is open again. @returns what the model has to be told before it hears anything, or null */

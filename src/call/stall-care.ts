@@ -35,7 +35,13 @@ export class StallCare {
 
   get facts(): Pick<
     StallDoctor,
-    'sessionLost' | 'utteranceStarted' | 'utteranceEnded' | 'textSent' | 'toolsOpen' | 'toolAnswered'
+    | 'caughtUp'
+    | 'sessionLost'
+    | 'utteranceStarted'
+    | 'utteranceEnded'
+    | 'textSent'
+    | 'toolsOpen'
+    | 'toolAnswered'
   > {
     return this.#doctor;
   }

@@ -102,6 +102,11 @@ export class StallDoctor {
     this.#deadAirMs = 0;
   }
 
+  /** It has heard all of the caller by now: the answer can be missed only from here on. The air was dead before. */
+  caughtUp(nowMs: number): void {
+    if (!this.#answer.isIgnored) this.#answer.delay(this.#at(nowMs));
+  }
+
   /** No connection serves the call: what becomes of that is not the doctor's business. */
   sessionLost(): void {
     this.#turn.lost();

@@ -20,6 +20,7 @@ const LINES: { readonly [T in JournalFact['type']]: Line | null } = {
   'session-forgotten': ['warn', 'resumed session has forgotten the call'],
   'rotation-due': ['info', 'connection is to be replaced'],
   rotated: ['info', 'connection replaced'],
+  'caught-up': ['debug', 'connection has heard what was held for it'],
   'turn-given-up': ['info', 'rest of a turn given up'],
   'model-told': ['info', 'model told what it cannot know'],
   stall: ['warn', 'model stalls'],

@@ -29,6 +29,7 @@ class Desk {
     sentTo: 800_000,
     position: 800_000,
     keptMs: 30_000,
+    heldMs: 0,
     resentMs: 0,
     needed: null as number | null,
     rewound: null as number | null,
@@ -207,6 +208,31 @@ describe('the words of the caller', () => {
     expect(desk.uplink.rewound).toBe(from);
     expect(desk.entries).toMatchObject([{ type: 'rotated', planned: true, resentMs: (800_000 - from) / 8 }]);
     expect(desk.totals).toMatchObject({ rotations: 1, forcedRotations: 0 });
+  });
+
+  test('that were held are caught up on, and that is told once', () => {
+    const desk = new Desk();
+    desk.recovery.taken();
+    desk.recovery.interrupted(false);
+    desk.recovery.callerBegan(800_000, 100_100);
+    expect(desk.recovery.hasCaughtUp(100_000)).toBe(false);
+    desk.recovery.rewind('resumed', 250, handleOf(799_000));
+    desk.uplink.heldMs = 1_240;
+    expect(desk.recovery.hasCaughtUp(100_020)).toBe(false);
+    desk.uplink.heldMs = 40;
+    expect(desk.recovery.hasCaughtUp(101_240)).toBe(true);
+    expect(desk.recovery.hasCaughtUp(101_260)).toBe(false);
+    expect(desk.entries).toMatchObject([{ type: 'caught-up', afterMs: 1_240 }]);
+  });
+
+  test('that were not caught up on before the next loss are not said to be', () => {
+    const desk = new Desk();
+    desk.recovery.interrupted(false);
+    desk.recovery.rewind('resumed', 250);
+    desk.recovery.interrupted(false);
+    expect(desk.recovery.hasCaughtUp(100_500)).toBe(false);
+    desk.recovery.rewind('first', 250);
+    expect(desk.recovery.hasCaughtUp(100_500)).toBe(false);
   });
 
   test('are sent again from before the handle where a connection broke', () => {

@@ -408,4 +408,16 @@ describe('a resumed session', () => {
     desk.doctor.sessionReady({ resumed: true }, desk.nowMs);
     expect(desk.wait(1_200).says('At nine.').wait(9_000).log).toEqual([]);
   });
+
+  test('is not taken for one that ignores the caller before it has heard them; the air is dead all the same', () => {
+    const desk = new Desk().greeted().caller().wait(1_000);
+    desk.doctor.sessionLost();
+    desk.wait(500);
+    desk.doctor.sessionReady({ resumed: true }, desk.nowMs);
+    desk.mark().wait(2_800);
+    desk.doctor.caughtUp(desk.nowMs);
+    desk.wait(2_900);
+    expect(desk.steps).toEqual(['late-answer filler 1.5']);
+    expect(desk.wait(1_500).signs).toContain('unanswered');
+  });
 });

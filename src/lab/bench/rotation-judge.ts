@@ -43,6 +43,8 @@ export interface CallVerdict {
   /** Turn gaps: of the first turn after a quiet rotation, after any other one, and of all the rest. */
   readonly gapsAfterQuiet: readonly number[];
   readonly gapsAfterForced: readonly number[];
+  /** Of both, but counted from when the new connection had heard all of the caller, where that was later. */
+  readonly gapsFromCatchUp: readonly number[];
   readonly otherGaps: readonly number[];
   readonly bargeIns: number;
   readonly stalls: readonly string[];
@@ -173,15 +175,18 @@ function mayBeDoubled(
 
 function gapsOf(
   journal: JudgedCall['journal'],
-): Pick<CallVerdict, 'gapsAfterQuiet' | 'gapsAfterForced' | 'otherGaps'> {
+): Pick<CallVerdict, 'gapsAfterQuiet' | 'gapsAfterForced' | 'gapsFromCatchUp' | 'otherGaps'> {
   const gapsAfterQuiet: number[] = [];
   const gapsAfterForced: number[] = [];
+  const gapsFromCatchUp: number[] = [];
   const otherGaps: number[] = [];
+  let caughtUpAtMs = Number.NEGATIVE_INFINITY;
   const rotations = rotationsOf(journal, 0)[Symbol.iterator]();
   const turns = new Set<GatewayEntry>(audibleTurns(journal).map(({ entry }) => entry));
   /** The worst that happened since the turn before. */
   let since: RotationKind | null = null;
   for (const { entry } of journal) {
+    if (entry.type === 'caught-up') caughtUpAtMs = entry.atMs;
     if (entry.type === 'rotated') {
       const { kind } = rotations.next().value!;
       if (since === null || since === 'quiet') since = kind;
@@ -189,9 +194,10 @@ function gapsOf(
     if (entry.type !== 'turn-audible' || entry.turnGapMs === null || !turns.has(entry)) continue;
     const gaps = since === null ? otherGaps : since === 'quiet' ? gapsAfterQuiet : gapsAfterForced;
     gaps.push(entry.turnGapMs);
+    if (since !== null) gapsFromCatchUp.push(Math.min(entry.turnGapMs, entry.atMs - caughtUpAtMs));
     since = null;
   }
-  return { gapsAfterQuiet, gapsAfterForced, otherGaps };
+  return { gapsAfterQuiet, gapsAfterForced, gapsFromCatchUp, otherGaps };
 }
 
 /** How often its first second was heard, nearly whole. */

@@ -14,6 +14,7 @@ export type GatewayEntry = { readonly atMs: number } & (
       readonly setupMs: number;
       readonly resentMs: number;
     }
+  | { readonly type: 'caught-up' }
   | { readonly type: 'session-lost'; readonly class: string; readonly detail: string }
   | { readonly type: 'session-failed'; readonly class: string; readonly detail: string }
   | { readonly type: 'turn-audible'; readonly turn: number; readonly turnGapMs: number | null }
@@ -27,6 +28,7 @@ export type GatewayEntry = { readonly atMs: number } & (
 
 export const ENTRIES_READ: readonly GatewayEntry['type'][] = [
   'rotated',
+  'caught-up',
   'session-lost',
   'session-failed',
   'turn-audible',

@@ -30,7 +30,12 @@ export interface RoundFigures {
   /** The same where it broke: the new socket is opened only then. */
   readonly ownWhenBroken: Spread;
   readonly beyondDelayWhenBroken: Spread;
-  readonly turnGaps: { readonly afterQuiet: Spread; readonly afterForced: Spread; readonly others: Spread };
+  readonly turnGaps: {
+    readonly afterQuiet: Spread;
+    readonly afterForced: Spread;
+    readonly fromCatchUp: Spread;
+    readonly others: Spread;
+  };
   readonly stalls: Readonly<Record<string, number>>;
   readonly gatewayLate: { readonly p99Ms: number; readonly mostMs: number };
   /** Empty: every rule held. */
@@ -83,6 +88,7 @@ export function roundOf(parts: RoundParts): RoundFigures {
     turnGaps: {
       afterQuiet: spread(verdicts.flatMap(({ gapsAfterQuiet }) => gapsAfterQuiet)),
       afterForced: spread(verdicts.flatMap(({ gapsAfterForced }) => gapsAfterForced)),
+      fromCatchUp: spread(verdicts.flatMap(({ gapsFromCatchUp }) => gapsFromCatchUp)),
       others: spread(verdicts.flatMap(({ otherGaps }) => otherGaps)),
     },
     stalls: counted(verdicts.flatMap(({ stalls }) => stalls)),

@@ -35,12 +35,13 @@ const ROWS: readonly (readonly [label: string, of: (round: RoundFigures) => stri
     ({ beyondDelayWhenBroken }) => both(beyondDelayWhenBroken),
     '',
   ],
-  [
-    'turn gap after a quiet one',
-    ({ turnGaps }) => both(turnGaps.afterQuiet),
-    'goal: set-up and catch-up more',
-  ],
+  ['turn gap after a quiet one', ({ turnGaps }) => both(turnGaps.afterQuiet), ''],
   ['turn gap after any other', ({ turnGaps }) => both(turnGaps.afterForced), ''],
+  [
+    'of both, from the end of the catch-up',
+    ({ turnGaps }) => both(turnGaps.fromCatchUp),
+    'goal: as all other turns',
+  ],
   ['turn gap of all other turns', ({ turnGaps }) => both(turnGaps.others), ''],
   ['barge-ins', ({ bargeIns }) => String(bargeIns), ''],
   [

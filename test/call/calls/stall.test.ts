@@ -23,6 +23,21 @@ function stepsOf(bench: CallBench) {
 }
 
 describe('a model that says nothing to what the caller asked', () => {
+  it('and does answer in the end, takes the place of "one moment": that is no interruption of the bot', async () => {
+    const { bench, carrier } = await inTalk();
+    carrier.says(question());
+    await bench.until(() => bench.of('clip-played').length === 1, 8_000);
+    await bench.run(300);
+    const answer = noise(1_000, 2);
+    bench.model.speak(answer);
+    await bench.run(3_000);
+    const [clip] = bench.of('clip-played');
+    expect(bench.of('turn-given-up')).toMatchObject([{ turn: clip!.turn, why: 'answered' }]);
+    expect(bench.of('barge-in')).toEqual([]);
+    const heard = positionsIn(payloadOf(answer), carrier.heard()).filter((at) => at >= 0);
+    expect(heard).toHaveLength(payloadOf(answer).length);
+  });
+
   it('is covered by "one moment", then nudged', async () => {
     const { bench, carrier } = await inTalk();
     carrier.says(question());
