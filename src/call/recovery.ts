@@ -6,7 +6,7 @@
 import { type Bot, liveSetupOf } from '../bots/bot.ts';
 import type { Clock } from '../clock.ts';
 import { historyAsInstruction, recentHistory } from '../gemini/history.ts';
-import type { LiveSetup } from '../gemini/setup.ts';
+import { type LiveSetup, PHONE_DEFAULTS } from '../gemini/setup.ts';
 import type { BrokenTurn, Conversation } from './conversation.ts';
 import type { HandleRecord } from './handles.ts';
 import type { Journal } from './journal.ts';
@@ -24,6 +24,10 @@ import { Utterances } from './utterances.ts';
 const BEFORE_ONSET_MS = 240;
 /** The caller is between two words, or has finished. */
 const QUIET_MS = 300;
+/** The model may hear an utterance end before we do: a breath behind it is no word. */
+const END_SLACK_MS = 100;
+/** Whoever gets an answer of their own has got it by then. */
+const OWN_TURN_MS = 5_000;
 /** A text that was sent has been answered by then, or will not be. */
 const TEXT_ANSWER_MS = 6_000;
 /** A model that says nothing for so long in the middle of a turn has forgotten to end it. */
@@ -142,6 +146,16 @@ export class Recovery {
     if (this.#seeds.size > SEEDS_KEPT && oldest !== undefined) this.#seeds.delete(oldest);
   }
 
+  get #samplesPerMs(): number {
+    return this.#audio?.samplesPerMs ?? 0;
+  }
+
+  /** Silence by which the model can know that the caller has finished. With activity signals it is told. */
+  get #knownAfterMs(): number {
+    if (this.#manual) return 0;
+    return (this.#bot.listening.silenceDurationMs ?? PHONE_DEFAULTS.vad.silenceDurationMs) - END_SLACK_MS;
+  }
+
   /** What was said before is not kept any more, and cannot be sent again. */
   #keptFromMs(): number {
     return this.#clock.now() - (this.#audio?.uplink.keptMs ?? 0);
@@ -212,7 +226,8 @@ export class Recovery {
   turnBegan(turn: number): void {
     const callerSpeaks = this.#audio?.conversation.callerSpeaking ?? false;
     const textWaits = this.#textWaits && this.#clock.now() - this.#lastTextAtMs < TEXT_ANSWER_MS;
-    this.utterances.turnBegan(turn, callerSpeaks, textWaits);
+    const knownTo = (this.#audio?.uplink.sentTo ?? 0) - this.#knownAfterMs * this.#samplesPerMs;
+    this.utterances.turnBegan(turn, { callerSpeaks, textWaits, knownTo });
     this.#textUnanswered = false;
     this.#textWaits = false;
     this.#keepWhatIsNeeded();
@@ -318,6 +333,7 @@ export class Recovery {
   #keepWhatIsNeeded(): void {
     const audio = this.#audio;
     if (audio === null) return;
+    this.utterances.settleBefore(audio.uplink.sentTo - OWN_TURN_MS * audio.samplesPerMs);
     this.utterances.forgetBefore(audio.uplink.position - MAX_KEPT_MS * audio.samplesPerMs);
     const from = this.utterances.neededFrom;
     audio.uplink.needFrom(from === null ? null : from - BEFORE_ONSET_MS * audio.samplesPerMs);

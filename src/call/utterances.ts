@@ -13,6 +13,8 @@ export interface Utterance {
   to: number | null;
   /** The turn that began after it; null while it waits for one. */
   answeredBy: number | null;
+  /** A turn that began before the model could know that it was over; null: none did. */
+  early: number | null;
   /** Words of the caller were recognised since it began. */
   recognised: boolean;
   /** It may be a cough. */
@@ -28,8 +30,19 @@ const MOST = 16;
 /** What ends sooner, and was not taken for speech while it lasted, was none. */
 const SHORTEST_MS = 300;
 
+/** What is known when the model begins a turn. */
+export interface TurnBeginning {
+  readonly callerSpeaks: boolean;
+  /** It was also told something in text, so that only what it is known to have heard is taken for answered. */
+  readonly textWaits: boolean;
+  /** What ended later had not been silent for long enough to be known for over. */
+  readonly knownTo: number;
+}
+
 export class Utterances {
   readonly #waiting: Utterance[] = [];
+  /** The newest turn of which nothing can be lost any more. */
+  #safeTurn = 0;
 
   /** Speech began; it may still turn out to be a cough. */
   began(from: number, fromMs: number, afterTurn: number): void {
@@ -41,6 +54,7 @@ export class Utterances {
       fromMs,
       to: null,
       answeredBy: null,
+      early: null,
       recognised: false,
       doubtful: false,
       afterTurn,
@@ -77,25 +91,37 @@ export class Utterances {
     for (const each of this.#waiting) if (each.to !== null) each.actedOnAtMs ??= nowMs;
   }
 
-  /**
-   * The model began a turn: it answers all that was over, and what has just fallen silent. `textWaits`: it was also told
-   * something in text, so that only what it is known to have heard is taken for answered.
-   */
-  turnBegan(turn: number, callerSpeaks: boolean, textWaits: boolean): void {
+  /** The model began a turn: it answers all that was over, as far as it could know that. */
+  turnBegan(turn: number, { callerSpeaks, textWaits, knownTo }: TurnBeginning): void {
     for (const each of this.#waiting) {
       if (each.answeredBy !== null || (each.to === null && callerSpeaks)) continue;
-      if (!textWaits || each.recognised) each.answeredBy = turn;
+      if (textWaits && !each.recognised) continue;
+      if (each.to !== null && each.to > knownTo) each.early ??= turn;
+      else each.answeredBy = turn;
     }
+  }
+
+  /** What ended before `position` would have got a turn of its own by now: one that began early was the answer. */
+  settleBefore(position: number): void {
+    for (const each of this.#waiting) {
+      if (each.to === null || each.to > position) continue;
+      each.answeredBy ??= each.early;
+    }
+    this.turnSafe(this.#safeTurn);
   }
 
   /** Nothing can be lost of the turn any more, or the caller has heard some of it: what it answered is safe. */
   turnSafe(turn: number): void {
+    this.#safeTurn = Math.max(this.#safeTurn, turn);
     this.#drop((each) => each.answeredBy !== null && each.answeredBy <= turn);
   }
 
   /** The turn is gone before any of it was heard: what it answered waits again. */
   turnLost(turn: number): void {
-    for (const each of this.#waiting) if (each.answeredBy === turn) each.answeredBy = null;
+    for (const each of this.#waiting) {
+      if (each.answeredBy === turn) each.answeredBy = null;
+      if (each.early === turn) each.early = null;
+    }
   }
 
   /** What ended before `position` is not kept any more: there is nothing to be sent again. */

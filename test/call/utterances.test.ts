@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Utterances } from '../../src/call/utterances.ts';
+import { type TurnBeginning, Utterances } from '../../src/call/utterances.ts';
+
+const PLAIN: TurnBeginning = { callerSpeaks: false, textWaits: false, knownTo: Number.POSITIVE_INFINITY };
 
 /** Three that are over, at 100, 200 and 300. */
 function three(): Utterances {
@@ -27,7 +29,7 @@ describe('an utterance', () => {
 
   test('that a turn answers waits no more, but is needed until the turn is safe', () => {
     const utterances = three();
-    utterances.turnBegan(1, false, false);
+    utterances.turnBegan(1, PLAIN);
     expect(utterances.unanswered).toBeNull();
     expect(utterances.neededFrom).toBe(100);
     utterances.turnSafe(1);
@@ -36,10 +38,10 @@ describe('an utterance', () => {
 
   test('waits again when the turn is lost that answered it, and only then', () => {
     const utterances = three();
-    utterances.turnBegan(1, false, false);
+    utterances.turnBegan(1, PLAIN);
     utterances.began(400, 400, 0);
     utterances.ended(450, 1_000);
-    utterances.turnBegan(2, false, false);
+    utterances.turnBegan(2, PLAIN);
     utterances.turnLost(2);
     expect(utterances.unanswered?.from).toBe(400);
     utterances.turnLost(1);
@@ -50,17 +52,41 @@ describe('an utterance', () => {
     for (const callerSpeaks of [true, false]) {
       const utterances = new Utterances();
       utterances.began(100, 0, 0);
-      utterances.turnBegan(1, callerSpeaks, false);
+      utterances.turnBegan(1, { ...PLAIN, callerSpeaks });
       expect(utterances.unanswered === null).toBe(!callerSpeaks);
+    }
+  });
+
+  test('is not answered by a turn that began before it could be known for over, but by the next', () => {
+    const utterances = three();
+    utterances.turnBegan(1, { ...PLAIN, knownTo: 340 });
+    utterances.turnSafe(1);
+    expect(utterances.unanswered?.from).toBe(300);
+    expect(utterances.neededFrom).toBe(300);
+    utterances.turnBegan(2, PLAIN);
+    expect(utterances.unanswered).toBeNull();
+    expect(utterances.neededFrom).toBe(300);
+  });
+
+  test('is answered by such a turn after all when no other one comes for long, unless it was lost', () => {
+    for (const lost of [false, true]) {
+      const utterances = three();
+      utterances.turnBegan(1, { ...PLAIN, knownTo: 340 });
+      if (lost) utterances.turnLost(1);
+      else utterances.turnSafe(1);
+      utterances.settleBefore(349);
+      expect(utterances.unanswered?.from).toBe(lost ? 100 : 300);
+      utterances.settleBefore(350);
+      expect(utterances.neededFrom).toBe(lost ? 100 : null);
     }
   });
 
   test('is not answered by a turn that may answer a text, unless its words had been recognised', () => {
     const utterances = three();
-    utterances.turnBegan(1, false, true);
+    utterances.turnBegan(1, { ...PLAIN, textWaits: true });
     expect(utterances.unanswered?.from).toBe(100);
     utterances.recognised(null);
-    utterances.turnBegan(2, false, true);
+    utterances.turnBegan(2, { ...PLAIN, textWaits: true });
     expect(utterances.unanswered).toBeNull();
   });
 
@@ -79,7 +105,7 @@ describe('an utterance', () => {
     for (const turn of [1, 2, 3]) {
       utterances.began(turn * 100, 0, 0);
       utterances.ended(turn * 100 + 50, 1_000);
-      utterances.turnBegan(turn, false, false);
+      utterances.turnBegan(turn, PLAIN);
     }
     utterances.turnSafe(2);
     expect(utterances.neededFrom).toBe(300);
@@ -90,7 +116,7 @@ describe('an utterance', () => {
     utterances.began(400, 400, 0);
     utterances.dismissed();
     utterances.ended(410, 150);
-    utterances.turnBegan(1, false, false);
+    utterances.turnBegan(1, PLAIN);
     utterances.turnSafe(1);
     expect(utterances.neededFrom).toBeNull();
   });
@@ -125,8 +151,14 @@ describe('whatever is said', () => {
     fc.record({ type: fc.constant('began' as const) }),
     fc.record({ type: fc.constant('ended' as const), ms: fc.integer({ min: 0, max: 3_000 }) }),
     fc.record({ type: fc.constant('dismissed' as const) }),
-    fc.record({ type: fc.constant('turn' as const), speaks: fc.boolean(), text: fc.boolean() }),
+    fc.record({
+      type: fc.constant('turn' as const),
+      speaks: fc.boolean(),
+      text: fc.boolean(),
+      early: fc.boolean(),
+    }),
     fc.record({ type: fc.constant('safe' as const), back: fc.integer({ min: 0, max: 3 }) }),
+    fc.record({ type: fc.constant('settle' as const) }),
     fc.record({ type: fc.constant('lost' as const), back: fc.integer({ min: 0, max: 3 }) }),
   );
 
@@ -145,8 +177,13 @@ describe('whatever is said', () => {
           else if (each.type === 'dismissed') utterances.dismissed();
           else if (each.type === 'turn') {
             turn += 1;
-            utterances.turnBegan(turn, each.speaks, each.text);
-          } else if (each.type === 'safe') utterances.turnSafe(turn - each.back);
+            utterances.turnBegan(turn, {
+              callerSpeaks: each.speaks,
+              textWaits: each.text,
+              knownTo: each.early ? position - 250 : position,
+            });
+          } else if (each.type === 'settle') utterances.settleBefore(position - 300);
+          else if (each.type === 'safe') utterances.turnSafe(turn - each.back);
           else utterances.turnLost(turn - each.back);
           const { unanswered, neededFrom } = utterances;
           if (unanswered === null) continue;
