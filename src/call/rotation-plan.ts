@@ -16,15 +16,29 @@ export const ROTATION_PLAN: RotationPlan = { earliestMs: 480_000, latestMs: 570_
 /** A goAway may come with five minutes left, one second after the start: there is no hurry then. */
 const WINDOW_MS = 60_000;
 const SPREAD_MS = 15_000;
+/** One that took the place of another and is to end soon lives as shortly as the next one will: this part of it is used. */
+const SPENT = 0.4;
 /** What a goAway without a time means: 50 s is what was seen most. */
 const USUAL_LEFT_MS = 50_000;
 /** Enough for a socket to be opened and an old one to be closed. */
 const LAST_MS = 5_000;
 
-/** From when on a goAway asks for a quiet moment. */
-export function rotationDueMs(timeLeftMs: number | null, random: number, nowMs: number): number {
+/**
+ * From when on a goAway asks for a quiet moment.
+ * @param ageMs of the connection, where it has taken the place of another; null for a call's first
+ */
+export function rotationDueMs(
+  timeLeftMs: number | null,
+  {
+    ageMs,
+    random,
+    nowMs,
+  }: { readonly ageMs: number | null; readonly random: number; readonly nowMs: number },
+): number {
   const leftMs = timeLeftMs ?? USUAL_LEFT_MS;
-  return leftMs <= WINDOW_MS ? nowMs : nowMs + leftMs - WINDOW_MS + random * SPREAD_MS;
+  const earliestMs = ageMs === null ? nowMs : nowMs + Math.max(0, (ageMs + leftMs) * SPENT - ageMs);
+  if (leftMs <= WINDOW_MS) return earliestMs;
+  return Math.max(earliestMs, nowMs + leftMs - WINDOW_MS + random * SPREAD_MS);
 }
 
 /** When to leave at the latest, quiet or not. */

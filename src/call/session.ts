@@ -263,7 +263,8 @@ function rungAfterShortLife({ rung }: Outage): Rung {
 
 function goAway<S extends Ready | Rotating>(state: S, event: EventOf<'go-away'>, nowMs: number): SessionStep {
   if (event.epoch !== state.epoch) return stay(state);
-  const dueMs = rotationDueMs(event.timeLeftMs, event.random, nowMs);
+  const ageMs = state.outage.first ? null : nowMs - state.readyAtMs;
+  const dueMs = rotationDueMs(event.timeLeftMs, { ageMs, random: event.random, nowMs });
   const forceAtMs = Math.min(state.forceAtMs, forcedAtMs(event.timeLeftMs, nowMs));
   const effects: SessionEffect[] = [{ type: 'arm', timer: 'force', dueMs: forceAtMs }];
   if (state.due !== null) return [{ ...state, forceAtMs }, effects];

@@ -6,7 +6,7 @@
 export const LONGEST_DISCARD_MS = 1_500;
 /** A server that hears the caller late goes on for so much longer; while they speak it has nothing new to say. */
 export const AFTER_SPEECH_MS = 2_500;
-/** What is still on its way of a turn that was cut comes at once; audio after such a pause is the next answer. */
+/** What is still on its way of a turn that was cut comes at once; audio after such a pause in silence is the next answer. */
 export const STALE_GAP_MS = 500;
 
 export interface AudioVerdict {
@@ -49,7 +49,8 @@ export class TurnGate {
   audio(nowMs: number, callerSpeaks = false): AudioVerdict {
     if (this.#discardUntilMs !== null) {
       if (callerSpeaks) this.#discardUntilMs = nowMs + AFTER_SPEECH_MS;
-      if (nowMs < this.#discardUntilMs && nowMs - this.#staleAtMs < STALE_GAP_MS) {
+      const paused = !callerSpeaks && nowMs - this.#staleAtMs >= STALE_GAP_MS;
+      if (nowMs < this.#discardUntilMs && !paused) {
         this.#staleAtMs = nowMs;
         return { play: false, opened: false };
       }

@@ -110,6 +110,14 @@ describe('a turn that the caller spoke over', () => {
     expect(gate.audio(5_980 + AFTER_SPEECH_MS)).toEqual({ play: true, opened: true });
   });
 
+  test('is dropped also after a pause in what comes of it, while they speak', () => {
+    const gate = new TurnGate();
+    gate.audio(0);
+    gate.cut(100);
+    expect(gate.audio(100 + 3 * STALE_GAP_MS, true).play).toBe(false);
+    expect(gate.audio(100 + 4 * STALE_GAP_MS)).toEqual({ play: true, opened: true });
+  });
+
   test('is dropped also when a clip of ours had been played into it', () => {
     const gate = new TurnGate();
     gate.audio(0);

@@ -78,8 +78,12 @@ describe('rotations', () => {
 
   test('follow an announcement as the text says', () => {
     expect(text).toContain('at once when 60 s or less are left, otherwise 60 to 45 s before the end.');
-    expect([1, 60_000].map((left) => rotationDueMs(left, 0.5, 0))).toEqual([0, 0]);
-    expect([0, 1].map((random) => 300_000 - rotationDueMs(300_000, random, 0))).toEqual([60_000, 45_000]);
+    expect([1, 60_000].map((left) => rotationDueMs(left, { ageMs: 590_000, random: 0.5, nowMs: 0 }))).toEqual(
+      [0, 0],
+    );
+    expect(
+      [0, 1].map((random) => 300_000 - rotationDueMs(300_000, { ageMs: 1_000, random, nowMs: 0 })),
+    ).toEqual([60_000, 45_000]);
     expect(text).toContain('without a time counts as one of 50 s');
     expect(forcedAtMs(null, 0)).toBe(forcedAtMs(50_000, 0));
     expect(text).toContain('or 5 s before the end that `goAway` has announced (at half of what is left');
