@@ -21,6 +21,7 @@ import type {
 } from '../../src/carriers/carrier.ts';
 import { createTwilioAdapter } from '../../src/carriers/twilio/adapter.ts';
 import type { Clock, Timer } from '../../src/clock.ts';
+import type { ConnectLive } from '../../src/gemini/live-session.ts';
 import type { LineWeather } from '../../src/lab/network/line.ts';
 import { seededRandom } from '../../src/lab/network/random.ts';
 import { VirtualClock } from '../../src/lab/virtual-clock.ts';
@@ -49,6 +50,8 @@ export interface BenchOptions {
   readonly createMediaPort?: () => MediaPort;
   readonly tools?: ToolRunner;
   readonly rotation?: RotationPlan;
+  /** What stands in front of the model. Default: nothing. */
+  readonly door?: (connect: ConnectLive, clock: Clock) => ConnectLive;
 }
 
 /** Counts what the gateway itself sets, apart from the timers of its surroundings. */
@@ -144,7 +147,7 @@ export class CallBench {
     this.registry = new CallRegistry({
       clock: this.gatewayClock,
       ticker: this.ticker,
-      connectLive: this.live.connect,
+      connectLive: options.door?.(this.live.connect, this.gatewayClock) ?? this.live.connect,
       listeners: [
         ...(options.listeners ?? []),
         (entry, call) => this.entries.push({ ...structuredClone(entry), ref: call.ref }),
