@@ -39,6 +39,9 @@ export interface Config {
   readonly carriers: CarrierSettings;
   readonly limits: {
     readonly maxCalls: number;
+    /** To Gemini, of all calls together. */
+    readonly connectsPerSecond: number;
+    readonly connectsAtOnce: number;
     readonly drainSeconds: number;
     /** E.164 numbers, and prefixes that end in `*`. */
     readonly dialAllow: readonly string[];
@@ -133,6 +136,8 @@ export function parseConfig(
       carriers: settingsOfCarriers(values, carriers, vonage.keys),
       limits: {
         maxCalls: values.MAX_CALLS,
+        connectsPerSecond: values.CONNECTS_PER_SECOND,
+        connectsAtOnce: values.CONNECTS_AT_ONCE,
         drainSeconds: values.DRAIN_SECONDS,
         dialAllow: values.DIAL_ALLOW,
         dialPerHour: values.DIAL_PER_HOUR,

@@ -19,7 +19,7 @@ import { govern } from './gemini/governor.ts';
 import { CalmLog } from './observability/calm-log.ts';
 import { journalLogger } from './observability/journal-log.ts';
 import { createLog, type Log } from './observability/log.ts';
-import { createMetrics, type ProcessFault } from './observability/metrics.ts';
+import { createMetrics, type Metrics, type ProcessFault } from './observability/metrics.ts';
 import { forgetLabEmulator, leaveLabEmulator } from './store/lab-emulator.ts';
 import { ensureAdminToken, ensureLabTwilio } from './store/lab-secrets.ts';
 
@@ -70,8 +70,12 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
 
   Buffer.poolSize = SLAB_BYTES;
   warmUp();
-  const model = await openModel(config, clock, log);
   const metrics = createMetrics({ clock, version: versionOfPackage() });
+  const model = await openModel(config, clock, log, metrics).catch((caught: unknown) => {
+    metrics.close();
+    throw caught;
+  });
+  metrics.watchDoor(model.connectLive.counts);
   const gateway = await openGateway(config, {
     clock,
     log,
@@ -141,8 +145,9 @@ export async function runGateway(env: Readonly<Record<string, string | undefined
 }
 
 /** Gemini, or the emulator in its place. The laboratory is loaded only where it is needed. */
-async function openModel(config: Config, clock: Clock, log: Log) {
+async function openModel(config: Config, clock: Clock, log: Log, metrics: Metrics) {
   const { apiKey, baseUrl, vertex } = config.gemini;
+  const { connectsPerSecond: perSecond, connectsAtOnce: atOnce } = config.limits;
   const faults = new CalmLog(log, clock, 'model connection fault');
   const connect = (endpoint: string | null) =>
     govern(
@@ -153,7 +158,7 @@ async function openModel(config: Config, clock: Clock, log: Log) {
         ...(vertex === null ? {} : { vertex }),
         onFault: (kind, detail) => faults.warn(kind, { detail }),
       }),
-      { clock, random: Math.random },
+      { clock, random: Math.random, perSecond, atOnce, meters: metrics.door },
     );
   if (config.mode === 'serve' || baseUrl !== null) {
     return { connectLive: connect(baseUrl), close: async () => {} };

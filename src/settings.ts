@@ -271,6 +271,18 @@ export const SETTINGS = {
     wanted: 'a number from 1 to 10000',
     meaning: 'Calls at the same time; further callers hear a spoken refusal',
   }),
+  CONNECTS_PER_SECOND: limit.open({
+    form: whole(1, 1_000),
+    default: '15',
+    wanted: 'a number from 1 to 1000',
+    meaning: 'Connections to Gemini that are begun a second, of all calls together; the others wait',
+  }),
+  CONNECTS_AT_ONCE: limit.open({
+    form: whole(1, 10_000),
+    default: '32',
+    wanted: 'a number from 1 to 10000',
+    meaning: 'Connections to Gemini that are being opened at the same time',
+  }),
   DRAIN_SECONDS: limit.open({
     form: whole(0, 86_400),
     default: '600',

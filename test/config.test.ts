@@ -75,6 +75,8 @@ describe('lab mode and serving', () => {
     });
     expect(config.limits).toEqual({
       maxCalls: 100,
+      connectsPerSecond: 15,
+      connectsAtOnce: 32,
       drainSeconds: 600,
       dialAllow: [],
       dialPerHour: 6,
@@ -379,6 +381,8 @@ describe('problems', () => {
       PORT: 'eighty',
       ADMIN_PORT: '65536',
       MAX_CALLS: '0',
+      CONNECTS_PER_SECOND: '0',
+      CONNECTS_AT_ONCE: '1e3',
       DRAIN_SECONDS: '-1',
       LOG_LEVEL: 'loud',
       TWILIO_VERIFY_STREAM: 'maybe',
@@ -391,6 +395,8 @@ describe('problems', () => {
       'PORT is "eighty"',
       'ADMIN_PORT is "65536"',
       'MAX_CALLS is "0"',
+      'CONNECTS_PER_SECOND is "0"',
+      'CONNECTS_AT_ONCE is "1e3"',
       'DRAIN_SECONDS is "-1"',
       'LOG_LEVEL is "loud"',
       'TWILIO_VERIFY_STREAM is "maybe"',

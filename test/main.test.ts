@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CARRIER_IDS } from '../src/carriers/carrier.ts';
-import { configFrom } from '../src/main.ts';
+import { configFrom, startGateway } from '../src/main.ts';
+import { createLog } from '../src/observability/log.ts';
 import { readLabTwilio } from '../src/store/lab-secrets.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -98,6 +99,23 @@ async function ring(url: string, callSid: string): Promise<string> {
   });
   return response.text();
 }
+
+test('the settings of the door to Gemini reach it, and its figures the metrics', async () => {
+  const env = { HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: '0', DATA_DIR: dataDir };
+  const config = configFrom({ ...env, CONNECTS_PER_SECOND: '1', CONNECTS_AT_ONCE: '1' });
+  const gateway = await startGateway(config, { log: createLog({ level: 'silent', secrets: [] }) });
+  const read = async (name: string): Promise<number> =>
+    Number(new RegExp(`^offhook_upstream_${name} (.*)$`, 'm').exec(await gateway.metrics.expose())?.[1]);
+  try {
+    for (let n = 0; n < 5; n += 1) await ring(gateway.localUrl, `CA${n}`);
+    // By the defaults all five would be let in before a second is over.
+    await expect.poll(() => read('connect_wait_seconds_count{need="new-call"}'), { timeout: 10_000 }).toBe(2);
+    expect(await read('connects_waiting')).toBe(3);
+    expect(await read('connect_wait_seconds_sum{need="new-call"}')).toBeGreaterThan(0.9);
+  } finally {
+    await gateway.close();
+  }
+});
 
 describe('a gateway in its process', () => {
   test('says in one line what it is, and leaves nothing behind when it is told to stop', async () => {

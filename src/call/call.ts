@@ -43,7 +43,7 @@ import type { CallMeters } from './meters.ts';
 import { Recovery } from './recovery.ts';
 import { ROTATION_PLAN, type RotationPlan } from './rotation-plan.ts';
 import type { SessionTimer } from './session.ts';
-import { SessionLink } from './session-link.ts';
+import { SessionLink, type SetupTime } from './session-link.ts';
 import { SocketWatch } from './socket-watch.ts';
 import { SpeechTracker, type Tracker } from './speech.ts';
 import { StallCare } from './stall-care.ts';
@@ -232,7 +232,7 @@ export class Call implements Ticked {
       {
         setup: (request) => this.#recovery.setup(request),
         handleContext: () => this.#recovery.handleContext(),
-        onSessionReady: (how, from, setupMs) => this.#onSessionReady(how, from, setupMs),
+        onSessionReady: (how, from, took) => this.#onSessionReady(how, from, took),
         onSessionInterrupted: (planned) => this.#onSessionInterrupted(planned),
         onSessionFailed: (detail) => this.#stepIntent({ type: 'session-failed', detail }),
         onModelEvent: (event, receivedAtMs) => this.#onModelEvent(event, receivedAtMs),
@@ -735,12 +735,12 @@ export class Call implements Ticked {
     return { response: { error: `There is nobody of that name. Choose one of: ${names}` } };
   }
 
-  #onSessionReady(how: 'first' | 'resumed' | 'fresh', from: HandleRecord | null, setupMs: number): void {
+  #onSessionReady(how: 'first' | 'resumed' | 'fresh', from: HandleRecord | null, took: SetupTime): void {
     const nowMs = this.#deps.clock.now();
     this.#tokens.sessionReady({ resumed: how === 'resumed' });
     this.#stall.sessionReady({ resumed: how === 'resumed' }, nowMs);
     this.#conversation?.onSessionReady(nowMs);
-    this.#recovery.rewind(how, setupMs, from);
+    this.#recovery.rewind(how, took, from);
     this.#stepIntent({ type: 'session-ready' });
     const told = this.#uplinkWanted ? this.#recovery.text() : null;
     if (told !== null && this.#intent.name === 'talking') this.#tell(told.what, told.text);

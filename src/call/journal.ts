@@ -43,10 +43,11 @@ export type JournalFact =
       readonly attempt: number;
       readonly rung: Rung;
     }
-  /** `setupMs`: from when nothing of ours stood in its way any more. */
+  /** `queuedMs`: until it had its turn among the process's calls. `setupMs`: from when nothing of ours stood in its way. */
   | {
       readonly type: 'session-ready';
       readonly epoch: number;
+      readonly queuedMs: number;
       readonly setupMs: number;
       readonly how: 'first' | 'resumed' | 'fresh';
     }
@@ -59,13 +60,15 @@ export type JournalFact =
     }
   /**
    * A connection took the place of another. `gapMs`: from the last of the caller's audio that the old one took to the
-   * first that the new one did, of which `setupMs` were the set-up's; `resentMs` of the caller were sent once more.
+   * first that the new one did, of which `queuedMs` went by before its turn and `setupMs` were the set-up's; `resentMs` of
+   * the caller were sent once more.
    */
   | {
       readonly type: 'rotated';
       readonly planned: boolean;
       readonly how: 'resumed' | 'fresh';
       readonly gapMs: number;
+      readonly queuedMs: number;
       readonly setupMs: number;
       readonly resentMs: number;
     }

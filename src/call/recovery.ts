@@ -14,7 +14,7 @@ import type { ConversationMemory } from './memory.ts';
 import type { BotEntry } from './memory-entries.ts';
 import { ResumeNotes } from './resume-note.ts';
 import { continuationText, freshSeed } from './seed.ts';
-import type { SessionLink, SetupRequest } from './session-link.ts';
+import type { SessionLink, SetupRequest, SetupTime } from './session-link.ts';
 import type { ToolDesk } from './tool-desk.ts';
 import type { CallTotals } from './totals.ts';
 import { MAX_KEPT_MS, type Uplink } from './uplink.ts';
@@ -38,6 +38,8 @@ const NEWEST_FRAMES_MS = 40;
 
 /** Handles are kept of the last few connections alone. */
 const SEEDS_KEPT = 8;
+
+const AT_ONCE: SetupTime = { queuedMs: 0, setupMs: 0 };
 
 export interface AudioParts {
   readonly uplink: Uplink;
@@ -71,7 +73,7 @@ export class Recovery {
   /** The connection was there then, and has not heard all of the caller yet. */
   #behindSinceMs: number | null = null;
   /** Since when a gap is being measured: the last audio that the old connection took. */
-  #gap: { readonly fromMs: number; setupMs: number; how: 'resumed' | 'fresh'; resentMs: number } | null =
+  #gap: { readonly fromMs: number; took: SetupTime; how: 'resumed' | 'fresh'; resentMs: number } | null =
     null;
 
   constructor(parts: {
@@ -278,7 +280,7 @@ export class Recovery {
       else this.utterances.turnSafe(broken.turn);
     }
     if (this.#lastTakenAtMs !== null)
-      this.#gap ??= { fromMs: this.#lastTakenAtMs, setupMs: 0, how: 'resumed', resentMs: 0 };
+      this.#gap ??= { fromMs: this.#lastTakenAtMs, took: AT_ONCE, how: 'resumed', resentMs: 0 };
     if (planned) this.#totals.rotations += 1;
     else this.#totals.forcedRotations += 1;
   }
@@ -287,7 +289,7 @@ export class Recovery {
    * A connection is up, and the uplink still closed: what has to be said again is put in its place.
    * @param from the handle at which the session was taken up; null for a new session
    */
-  rewind(how: 'first' | 'resumed' | 'fresh', setupMs: number, from: HandleRecord | null = null): void {
+  rewind(how: 'first' | 'resumed' | 'fresh', took: SetupTime, from: HandleRecord | null = null): void {
     const audio = this.#audio;
     if (audio === null || how === 'first') return;
     this.#behindSinceMs = this.#clock.now();
@@ -300,7 +302,7 @@ export class Recovery {
         ? 0
         : audio.uplink.rewind(Math.max(heldTo, waiting - BEFORE_ONSET_MS * audio.samplesPerMs, 0));
     this.#totals.resentMs = audio.uplink.resentMs;
-    if (this.#gap !== null) Object.assign(this.#gap, { how, setupMs, resentMs });
+    if (this.#gap !== null) Object.assign(this.#gap, { how, took, resentMs });
     // Between two utterances of manual activity nothing is sent: the pause that follows is the caller's.
     if (audio.uplink.muted) this.#closeGap(this.#clock.now());
   }
@@ -348,7 +350,7 @@ export class Recovery {
       planned: this.#planned,
       how: gap.how,
       gapMs: nowMs - gap.fromMs,
-      setupMs: gap.setupMs,
+      ...gap.took,
       resentMs: gap.resentMs,
     });
   }

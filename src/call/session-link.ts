@@ -37,12 +37,17 @@ export interface SetupRequest {
   readonly reseed: boolean;
 }
 
+/** Of the attempt that came up: until it had its turn among the process's calls, and from when nothing of ours was in its way. */
+export interface SetupTime {
+  readonly queuedMs: number;
+  readonly setupMs: number;
+}
+
 export interface SessionHost {
   setup(request: SetupRequest): LiveSetup;
   /** What a handle that comes now was given under. */
   handleContext(): Pick<HandleRecord, 'under' | 'uplinkPosition'>;
-  /** `setupMs`: from when nothing of ours stood in the way of the connection any more. */
-  onSessionReady(how: 'first' | 'resumed' | 'fresh', from: HandleRecord | null, setupMs: number): void;
+  onSessionReady(how: 'first' | 'resumed' | 'fresh', from: HandleRecord | null, took: SetupTime): void;
   onSessionInterrupted(planned: boolean): void;
   onSessionFailed(detail: string): void;
   onModelEvent(event: LiveEvent, receivedAtMs: number): void;
@@ -60,6 +65,8 @@ interface Attempt {
   from: HandleRecord | null;
   /** When the way to the setup was free: what came before is not the set-up's time. */
   startedAtMs: number;
+  /** Nothing of it when the setup was held: the old connection served until then. */
+  queuedMs: number;
   /** It was lost before we were told that it had come up. */
   stillborn: LiveClose | null;
 }
@@ -94,7 +101,7 @@ export class SessionLink {
   #connectionEpoch = 0;
   /** The handle with which the present session was taken up, or the last attempt was made. */
   #lastTried: HandleRecord | null = null;
-  #setupMs = 0;
+  #took: SetupTime = { queuedMs: 0, setupMs: 0 };
   /** What the newest update said. */
   #resumable = false;
 
@@ -219,7 +226,7 @@ export class SessionLink {
         this.#host.onSessionReady(
           effect.first ? 'first' : this.#lastTried === null ? 'fresh' : 'resumed',
           this.#lastTried,
-          this.#setupMs,
+          this.#took,
         );
         break;
       case 'session-interrupted':
@@ -255,6 +262,7 @@ export class SessionLink {
       held: hold ? Promise.withResolvers<HeldFields>() : null,
       from,
       startedAtMs: this.#clock.now(),
+      queuedMs: 0,
       stillborn: null,
     };
     // Nobody may be waiting for it when it is rejected.
@@ -276,6 +284,10 @@ export class SessionLink {
         deadlineMs,
         waitMs,
         need,
+        onTurn: () => {
+          attempt.queuedMs = this.#clock.now() - attempt.startedAtMs;
+          attempt.startedAtMs = this.#clock.now();
+        },
         ...(hold ? { hold: () => this.#onHeld(epoch, attempt) } : {}),
       },
     ).then(
@@ -305,6 +317,7 @@ export class SessionLink {
     if (attempt === undefined || attempt.held === null) return;
     attempt.from = this.#choose('newest');
     attempt.startedAtMs = this.#clock.now();
+    attempt.queuedMs = 0;
     const { systemInstruction } = this.#host.setup({
       epoch,
       from: attempt.from,
@@ -331,11 +344,11 @@ export class SessionLink {
     this.#connection = connection;
     this.#connectionEpoch = epoch;
     this.#lastTried = attempt.from;
-    this.#setupMs = this.#clock.now() - attempt.startedAtMs;
+    this.#took = { queuedMs: attempt.queuedMs, setupMs: this.#clock.now() - attempt.startedAtMs };
     this.#journal.write({
       type: 'session-ready',
       epoch,
-      setupMs: this.#setupMs,
+      ...this.#took,
       how: attempt.first ? 'first' : attempt.from === null ? 'fresh' : 'resumed',
     });
     const dropped = connection.dropped ?? [];

@@ -8,6 +8,7 @@ import { ConnectQueue, type Waiting } from './connect-queue.ts';
 import type {
   CloseClass,
   ConnectLive,
+  ConnectNeed,
   ConnectOptions,
   HeldFields,
   LiveConnection,
@@ -21,20 +22,31 @@ export interface GovernorOptions {
   readonly clock: Clock;
   /** In [0, 1): spreads the back-off. */
   readonly random: () => number;
-  /** Attempts that may begin a second. Default 15. */
-  readonly perSecond?: number;
-  /** Of those, how many at the same instant after a rest. Default 3. */
+  /** Attempts that may begin a second. */
+  readonly perSecond: number;
+  /** Of those, how many at the same instant after a rest. Default: a fifth. */
   readonly burst?: number;
   /**
-   * Attempts under way. Default 32. One that holds its setup back does not count; when it goes on it counts again without
+   * Attempts under way. One that holds its setup back does not count; when it goes on it counts again without
    * waiting, so that the number may be passed.
    */
-  readonly atOnce?: number;
+  readonly atOnce: number;
   /** Default 2,000. When more wait, the least needy is sent away. */
   readonly maxWaiting?: number;
+  readonly meters?: GovernorMeters;
 }
 
-/** For metrics. */
+/** Told of what goes through the door, for metrics. */
+export interface GovernorMeters {
+  /** One was let in. */
+  granted(need: ConnectNeed, waitedMs: number): void;
+  /** One was sent away before it was let in. What no longer wanted a place does not count. */
+  turnedAway(need: ConnectNeed): void;
+  /** The service said that the quota is used up, of an attempt or of a connection. */
+  quotaRefused(): void;
+}
+
+/** What is at the door now. */
 export interface GovernorCounts {
   readonly waiting: number;
   readonly inFlight: number;
@@ -75,6 +87,7 @@ class Governor implements GovernorCounts {
   readonly #clock: Clock;
   readonly #atOnce: number;
   readonly #maxWaiting: number;
+  readonly #meters: GovernorMeters | null;
   readonly #rate: StartRate;
   readonly #breaker: QuotaBreaker;
   readonly #queue = new ConnectQueue<Applicant>();
@@ -84,9 +97,11 @@ class Governor implements GovernorCounts {
   constructor(connectLive: ConnectLive, options: GovernorOptions) {
     this.#connectLive = connectLive;
     this.#clock = options.clock;
-    this.#atOnce = options.atOnce ?? 32;
+    this.#atOnce = options.atOnce;
     this.#maxWaiting = options.maxWaiting ?? 2_000;
-    this.#rate = new StartRate(options.perSecond ?? 15, options.burst ?? 3);
+    this.#meters = options.meters ?? null;
+    const { perSecond, burst = Math.ceil(perSecond / 5) } = options;
+    this.#rate = new StartRate(perSecond, burst);
     this.#breaker = new QuotaBreaker(options.random);
   }
 
@@ -159,18 +174,22 @@ class Governor implements GovernorCounts {
   #begin(applicant: Applicant, nowMs: number): void {
     applicant.stopWaiting();
     const { setup, handlers, options, resolve, reject } = applicant;
+    const queuedMs = nowMs - applicant.sinceMs;
+    this.#meters?.granted(options.need, queuedMs);
     this.#rate.take(nowMs);
     const share: Share = { place: true, probe: this.#breaker.begin(), over: false };
     this.#inFlight += 1;
-    const waitedMs = options.waitMs === undefined ? nowMs - applicant.sinceMs : 0;
-    const deadlineMs = Math.max(0, options.deadlineMs - waitedMs);
+    const deadlineMs = Math.max(0, options.deadlineMs - (options.waitMs === undefined ? queuedMs : 0));
     const { hold } = options;
     const governed: ConnectOptions = {
       ...options,
       deadlineMs,
       ...(hold === undefined ? {} : { hold: () => this.#hold(hold, share) }),
     };
-    (async () => this.#connectLive(setup, this.#watched(handlers), governed))().then(
+    (async () => {
+      options.onTurn?.();
+      return this.#connectLive(setup, this.#watched(handlers), governed);
+    })().then(
       (connection) => {
         this.#end(share, null);
         resolve(connection);
@@ -199,7 +218,7 @@ class Governor implements GovernorCounts {
   #end(share: Share, caught: unknown): void {
     share.over = true;
     this.#giveBack(share);
-    if (caught !== null && isQuota(caught)) this.#breaker.refused(share.probe, this.#clock.now());
+    if (caught !== null && isQuota(caught)) this.#quotaRefused(share.probe);
     else if (share.probe && caught === null) this.#breaker.probeSucceeded();
     else if (share.probe) this.#breaker.probeLost();
     this.#serve();
@@ -210,12 +229,17 @@ class Governor implements GovernorCounts {
     share.place = false;
   }
 
+  #quotaRefused(isProbe: boolean): void {
+    this.#meters?.quotaRefused();
+    this.#breaker.refused(isProbe, this.#clock.now());
+  }
+
   /** A connection that is closed for the quota in mid call says the same as one that is refused for it. */
   #watched(handlers: LiveHandlers): LiveHandlers {
     return {
       onEvents: (events, receivedAtMs) => handlers.onEvents(events, receivedAtMs),
       onClose: (close) => {
-        if (close.class === 'quota') this.#breaker.refused(false, this.#clock.now());
+        if (close.class === 'quota') this.#quotaRefused(false);
         handlers.onClose(close);
       },
     };
@@ -230,6 +254,7 @@ class Governor implements GovernorCounts {
 
   #sendAway(applicant: Applicant, closeClass: CloseClass, found: string): void {
     applicant.stopWaiting();
+    if (closeClass !== 'normal') this.#meters?.turnedAway(applicant.need);
     const { model } = applicant.setup;
     const state = `${this.waiting} wait, ${this.inFlight} connect, quota breaker ${this.breaker}`;
     applicant.reject(

@@ -116,6 +116,8 @@ export interface ConnectOptions {
   readonly deadlineMs: number;
   /** How long it may wait for its turn among the calls of the process; `deadlineMs` counts from there. Absent: in it. */
   readonly waitMs?: number;
+  /** Called once when its turn has come, before anything is opened. Where nobody waits it may not be called. */
+  readonly onTurn?: () => void;
   readonly need: ConnectNeed;
   /**
    * A resume is refused while the old connection of the session is open, so a rotation opens the new socket first (TCP,

@@ -120,6 +120,8 @@ export class LiveSocket {
   }
 
   #receive(data: Buffer): void {
+    // What had been read before the socket was destroyed still comes.
+    if (this.#badFrames >= MAX_BAD_FRAMES) return;
     if (!this.#setupDone) {
       this.#bytesBeforeSetup += data.length;
       if (this.#bytesBeforeSetup > MAX_BYTES_BEFORE_SETUP) {

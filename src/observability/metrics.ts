@@ -3,8 +3,10 @@ import type { CallDesk } from '../call/desk.ts';
 import type { JournalListener } from '../call/journal.ts';
 import type { CallMeters } from '../call/meters.ts';
 import type { Clock } from '../clock.ts';
+import type { GovernorCounts, GovernorMeters } from '../gemini/governor.ts';
 import type { HttpMeters } from '../http/http-meters.ts';
 import { createCallMetrics } from './call-metrics.ts';
+import { createDoorMeters, watchDoor } from './door-metrics.ts';
 import { createFrameMeters } from './frame-metrics.ts';
 import { createProcessMetrics } from './process-metrics.ts';
 
@@ -16,9 +18,13 @@ export interface Metrics {
   readonly listener: JournalListener;
   readonly meters: CallMeters;
   readonly http: HttpMeters;
+  /** Of the door that all connections to Gemini pass. */
+  readonly door: GovernorMeters;
   processFault(kind: ProcessFault): void;
   /** Lets the gauges read the calls whenever somebody asks. Once. */
   watch(desk: CallDesk): void;
+  /** Likewise the door. Once. */
+  watchDoor(counts: GovernorCounts): void;
   readonly contentType: string;
   /** The text format, version 0.0.4. */
   expose(): Promise<string>;
@@ -39,8 +45,10 @@ export function createMetrics(options: { readonly clock: Clock; readonly version
     listener: createCallMetrics(registry),
     meters: createFrameMeters(registry),
     http: createHttpMeters(registry),
+    door: createDoorMeters(registry),
     processFault: (kind) => faults.inc({ kind }),
     watch: (desk) => watchDesk(registry, desk),
+    watchDoor: (counts) => watchDoor(registry, counts),
     contentType: registry.contentType,
     expose: () => registry.metrics(),
     close: () => processMetrics.close(),

@@ -186,11 +186,19 @@ describe('the words of the caller', () => {
     desk.recovery.callerBegan(790_000, 90_000);
     desk.recovery.interrupted(false);
     desk.clock.runUntil(101_000);
-    desk.recovery.rewind('resumed', 250);
+    desk.recovery.rewind('resumed', { queuedMs: 70, setupMs: 250 });
     desk.recovery.taken();
     expect(desk.uplink.rewound).toBe(790_000 - 240 * 8);
     expect(desk.entries).toMatchObject([
-      { type: 'rotated', planned: false, how: 'resumed', gapMs: 1_000, setupMs: 250, resentMs: 1_490 },
+      {
+        type: 'rotated',
+        planned: false,
+        how: 'resumed',
+        gapMs: 1_000,
+        queuedMs: 70,
+        setupMs: 250,
+        resentMs: 1_490,
+      },
     ]);
     expect(desk.totals).toMatchObject({ rotations: 0, forcedRotations: 1 });
   });
@@ -203,7 +211,7 @@ describe('the words of the caller', () => {
     desk.recovery.taken();
     desk.recovery.interrupted(true);
     desk.recovery.callerBegan(800_000, 100_100);
-    desk.recovery.rewind('resumed', 250, handleOf(handleAt));
+    desk.recovery.rewind('resumed', { queuedMs: 0, setupMs: 250 }, handleOf(handleAt));
     desk.recovery.taken();
     expect(desk.uplink.rewound).toBe(from);
     expect(desk.entries).toMatchObject([{ type: 'rotated', planned: true, resentMs: (800_000 - from) / 8 }]);
@@ -216,7 +224,7 @@ describe('the words of the caller', () => {
     desk.recovery.interrupted(false);
     desk.recovery.callerBegan(800_000, 100_100);
     expect(desk.recovery.hasCaughtUp(100_000)).toBe(false);
-    desk.recovery.rewind('resumed', 250, handleOf(799_000));
+    desk.recovery.rewind('resumed', { queuedMs: 0, setupMs: 250 }, handleOf(799_000));
     desk.uplink.heldMs = 1_240;
     expect(desk.recovery.hasCaughtUp(100_020)).toBe(false);
     desk.uplink.heldMs = 40;
@@ -228,10 +236,10 @@ describe('the words of the caller', () => {
   test('that were not caught up on before the next loss are not said to be', () => {
     const desk = new Desk();
     desk.recovery.interrupted(false);
-    desk.recovery.rewind('resumed', 250);
+    desk.recovery.rewind('resumed', { queuedMs: 0, setupMs: 250 });
     desk.recovery.interrupted(false);
     expect(desk.recovery.hasCaughtUp(100_500)).toBe(false);
-    desk.recovery.rewind('first', 250);
+    desk.recovery.rewind('first', { queuedMs: 0, setupMs: 250 });
     expect(desk.recovery.hasCaughtUp(100_500)).toBe(false);
   });
 
@@ -239,7 +247,7 @@ describe('the words of the caller', () => {
     const desk = new Desk();
     desk.recovery.callerBegan(799_500, 99_900);
     desk.recovery.interrupted(false);
-    desk.recovery.rewind('resumed', 250, handleOf(799_000));
+    desk.recovery.rewind('resumed', { queuedMs: 0, setupMs: 250 }, handleOf(799_000));
     expect(desk.uplink.rewound).toBe(799_500 - 240 * 8);
   });
 
@@ -247,7 +255,7 @@ describe('the words of the caller', () => {
     const desk = new Desk();
     desk.recovery.callerBegan(100, 90_000);
     desk.recovery.interrupted(false);
-    desk.recovery.rewind('resumed', 250);
+    desk.recovery.rewind('resumed', { queuedMs: 70, setupMs: 250 });
     expect(desk.uplink.rewound).toBe(0);
   });
 });

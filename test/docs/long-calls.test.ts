@@ -11,6 +11,7 @@ import { MAX_KEPT_MS } from '../../src/call/uplink.ts';
 import { govern } from '../../src/gemini/governor.ts';
 import type { ConnectLive } from '../../src/gemini/live-session.ts';
 import { VirtualClock } from '../../src/lab/virtual-clock.ts';
+import { SETTINGS } from '../../src/settings.ts';
 import { codes, readDocument, section, tableRows } from './markdown.ts';
 
 const document = readDocument('docs/long-calls.md');
@@ -149,7 +150,8 @@ test('the door lets in as many a second as the text says', async () => {
     startedAtMs.push(clock.now());
     return new Promise(() => {});
   }) as ConnectLive;
-  const connect = govern(connectLive, { clock, random: () => 0, atOnce: 1_000 });
+  const perSecond = Number(SETTINGS.CONNECTS_PER_SECOND.default);
+  const connect = govern(connectLive, { clock, random: () => 0, perSecond, atOnce: 1_000 });
   const sinceMs = clock.now();
   for (let i = 0; i < 400; i++) {
     const signal = new AbortController().signal;
@@ -161,6 +163,7 @@ test('the door lets in as many a second as the text says', async () => {
     });
   }
   expect(text).toContain('15 connects a second, 3 at the same instant');
+  expect(text).toContain(`${SETTINGS.CONNECTS_AT_ONCE.default} under way`);
   expect(startedAtMs.length).toBe(3);
   await clock.advanceAsync(10_000);
   expect(startedAtMs.filter((atMs) => atMs > sinceMs).length).toBe(150);

@@ -4,7 +4,7 @@ import type { EndedBy, EndedHow } from '../../src/call/end-reason.ts';
 import type { JournalEntryOf } from '../../src/call/journal.ts';
 import { STALL_SIGNS, type StallStep } from '../../src/call/stall-policy.ts';
 import { CARRIER_IDS, type RefusalReason } from '../../src/carriers/carrier.ts';
-import type { CloseClass } from '../../src/gemini/live-session.ts';
+import type { CloseClass, ConnectNeed } from '../../src/gemini/live-session.ts';
 import type { HttpMeters, LimitKind } from '../../src/http/http-meters.ts';
 import { VirtualClock } from '../../src/lab/virtual-clock.ts';
 import { createMetrics, type ProcessFault } from '../../src/observability/metrics.ts';
@@ -18,6 +18,7 @@ const rows = tableRows(section(document, 'metrics'));
 const registered = vi.spyOn(Registry.prototype, 'registerMetric');
 const metrics = createMetrics({ clock: new VirtualClock(), version: '0' });
 metrics.watch(new ScriptedDesk());
+metrics.watchDoor({ waiting: 0, inFlight: 0, breaker: 'closed' });
 const inCode = registered.mock.calls.map(
   ([metric]) => metric as unknown as { name: string; labelNames: string[] },
 );
@@ -123,6 +124,7 @@ describe('the values of labels', () => {
         network: true,
       }),
     ],
+    ['need', 'connects', all<ConnectNeed>()({ outage: true, 'new-call': true, rotation: true })],
     ['cause', 'rotations', ['planned', 'forced']],
     ['how', 'rotations', all<JournalEntryOf<'rotated'>['how']>()({ resumed: true, fresh: true })],
     // A late answer is no stall yet: it has a filler, and is not counted before it is more than late.

@@ -476,7 +476,7 @@ describe('a server that breaks the protocol', () => {
     await connect({ handlers });
     await handlers.until((seen) => seen.closes.length > 0);
     expect(handlers.closes[0]).toMatchObject({ code: 1006, class: 'network' });
-    expect(faults.length).toBeLessThan(50);
+    expect(faults.length).toBe(8);
   });
 
   test('a message beyond 4 MiB ends the connection', async () => {

@@ -1,5 +1,5 @@
 /** What a new session is told of the call so far, and what is told it in mid call: the SDK's frames, and the emulator's ear. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { createConnector } from '../../src/gemini/connect.ts';
 import type { ConnectOptions, HistoryTurn, LiveConnection } from '../../src/gemini/live-session.ts';
@@ -24,17 +24,8 @@ const CONTENTS = [
 ];
 const BASE: LiveSetup = { model: M38, systemInstruction: 'Be kind.', voice: null, language: null };
 
-let open: LiveConnection[] = [];
-let server: ScriptedLiveServer | null = null;
-let emulator: Emulator | null = null;
-afterEach(async () => {
-  await Promise.all(open.map((connection) => connection.close(0)));
-  open = [];
-  await server?.close();
-  server = null;
-  await emulator?.close();
-  emulator = null;
-});
+const open: LiveConnection[] = [];
+const closeConnections = () => Promise.all(open.splice(0).map((connection) => connection.close(0)));
 
 async function connect(
   baseUrl: string,
@@ -55,6 +46,13 @@ async function connect(
 }
 
 describe('on the wire', () => {
+  let server: ScriptedLiveServer | null = null;
+  afterEach(async () => {
+    await closeConnections();
+    await server?.close();
+    server = null;
+  });
+
   /** @returns the setup, and the first frame after it: the call's own text, or what came before that */
   async function frames(setup: Partial<LiveSetup>): Promise<{ setup: Json; next: Json }> {
     server ??= await ScriptedLiveServer.listen((peer) => peer.completeSetup());
@@ -130,7 +128,13 @@ describe('on the wire', () => {
   });
 });
 
-describe('at the emulator', () => {
+describe.concurrent('at the emulator', () => {
+  const emulators: Emulator[] = [];
+  // Each test has one of its own, and waits for what comes in its time.
+  afterAll(async () => {
+    await closeConnections();
+    await Promise.all(emulators.map((emulator) => emulator.close()));
+  });
   const FRAME = 320;
   const VOICE = tonePhrase('caller', 800).samples;
   /** 16 kHz; a note a fifth higher does not matter to a detector that goes by level. */
@@ -152,7 +156,8 @@ describe('at the emulator', () => {
       otherwise: [answer],
       model: { setupDelayMs: 1, firstAudioMs: 5, pace: 'burst' },
     });
-    emulator = await startEmulator({ clock: systemClock, scenario });
+    const emulator = await startEmulator({ clock: systemClock, scenario });
+    emulators.push(emulator);
     return emulator;
   };
 

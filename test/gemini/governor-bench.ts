@@ -31,6 +31,8 @@ export class GovernorBench {
   readonly begun: Begun[] = [];
   /** Name → how it ended, and when. */
   readonly ended = new Map<string, { readonly how: string; readonly atMs: number }>();
+  /** What its meters were told. */
+  readonly metered: string[] = [];
   readonly door;
   /** What the service does with an attempt by itself. */
   behave: (begun: Begun) => void = () => {};
@@ -49,7 +51,18 @@ export class GovernorBench {
         this.begun.push(begun);
         this.behave(begun);
       });
-    this.door = govern(connectLive, { clock: this.clock, random: () => 1, ...options });
+    this.door = govern(connectLive, {
+      clock: this.clock,
+      random: () => 1,
+      perSecond: 15,
+      atOnce: 32,
+      meters: {
+        granted: (need, waitedMs) => this.metered.push(`granted ${need} after ${Math.round(waitedMs)} ms`),
+        turnedAway: (need) => this.metered.push(`turned away ${need}`),
+        quotaRefused: () => this.metered.push('quota'),
+      },
+      ...options,
+    });
   }
 
   ask(name: string, need: ConnectNeed = 'outage', how: Partial<ConnectOptions> = {}): void {

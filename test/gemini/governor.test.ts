@@ -331,13 +331,64 @@ describe('the breaker', () => {
   });
 });
 
+describe('the meters', () => {
+  test('are told who was let in and after how long, and who was not; what is no longer wanted is nobody', async () => {
+    const bench = new Bench({ perSecond: 1, burst: 1 });
+    bench.ask('a', 'new-call');
+    bench.ask('b', 'outage', { deadlineMs: 1_500 });
+    bench.ask('c', 'outage', { deadlineMs: 1_500 });
+    const unwanted = new AbortController();
+    bench.ask('d', 'rotation', { signal: unwanted.signal });
+    unwanted.abort();
+    await bench.clock.advanceAsync(2_000);
+    expect(bench.metered).toEqual([
+      'granted new-call after 0 ms',
+      'granted outage after 1000 ms',
+      'turned away outage',
+    ]);
+  });
+
+  test('are told of every refusal for the quota, also of those that are no news to the breaker', async () => {
+    const bench = new Bench({ burst: 10 });
+    for (const name of ['a', 'b', 'c']) bench.ask(name);
+    await bench.clock.advanceAsync(0);
+    for (const name of ['a', 'b']) bench.named(name).fail('quota');
+    bench.named('c').fail('network');
+    await bench.clock.advanceAsync(0);
+    expect(bench.metered.filter((each) => each === 'quota')).toHaveLength(2);
+  });
+
+  test('and the call itself is told when its turn has come', async () => {
+    const bench = new Bench({ perSecond: 1, burst: 1 });
+    const turns: number[] = [];
+    for (const name of ['a', 'b']) bench.ask(name, 'outage', { onTurn: () => turns.push(bench.clock.now()) });
+    expect(turns).toEqual([0]);
+    await bench.clock.advanceAsync(5_000);
+    expect(turns).toEqual([0, 1_000]);
+  });
+});
+
+test('the rate that is set is kept, and a fifth of it may begin at once', async () => {
+  for (const [perSecond, atOnce] of [
+    [1, 1],
+    [15, 3],
+    [100, 20],
+  ] as const) {
+    const bench = new Bench({ perSecond, atOnce: 10_000 });
+    for (let n = 0; n < perSecond * 4; n++) bench.ask(`call ${n}`);
+    expect(bench.begun).toHaveLength(atOnce);
+    await bench.clock.advanceAsync(2_000.1);
+    expect(bench.begun).toHaveLength(atOnce + perSecond * 2);
+  }
+});
+
 test('a service that throws instead of rejecting costs that attempt alone', async () => {
   const clock = new VirtualClock();
   const door = govern(
     () => {
       throw new Error('a bug');
     },
-    { clock, random: () => 0 },
+    { clock, random: () => 0, perSecond: 15, atOnce: 32 },
   );
   const options = { signal: new AbortController().signal, deadlineMs: 1_000, need: 'outage' } as const;
   await expect(door(SETUP, SILENT, options)).rejects.toThrow('a bug');

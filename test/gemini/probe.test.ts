@@ -1,11 +1,17 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { createConnector } from '../../src/gemini/connect.ts';
 import { type ProbeReport, runProbe } from '../../src/gemini/probe.ts';
 import { type Json, type Peer, ScriptedLiveServer } from '../support/scripted-live-server.ts';
 
-let server: ScriptedLiveServer | null = null;
-afterEach(() => server?.close());
+const servers: ScriptedLiveServer[] = [];
+afterAll(() => Promise.all(servers.map((server) => server.close())));
+
+async function listen(onPeer: Parameters<typeof ScriptedLiveServer.listen>[0]): Promise<string> {
+  const server = await ScriptedLiveServer.listen(onPeer);
+  servers.push(server);
+  return server.baseUrl;
+}
 
 /** How the endpoint at hand answers the probe's questions. */
 interface Endpoint {
@@ -58,7 +64,7 @@ async function serve(endpoint: Endpoint): Promise<string> {
       peer.say(content({ turnComplete: true }));
     }
   };
-  server = await ScriptedLiveServer.listen(async (peer) => {
+  return listen(async (peer) => {
     const setup = (await peer.frame(0))['setup'] as { sessionResumption: { handle?: string } };
     const { handle } = setup.sessionResumption;
     if (handle !== undefined && !/^h\d$/.test(handle)) return peer.ws.close(...endpoint.refusal);
@@ -77,7 +83,6 @@ async function serve(endpoint: Endpoint): Promise<string> {
       if (frame.toolResponse !== undefined && endpoint.unknownToolCloses) peer.ws.close(1007, 'unknown id');
     }
   });
-  return server.baseUrl;
 }
 
 async function probe(baseUrl: string, budgetMs = 20_000): Promise<ProbeReport> {
@@ -88,7 +93,7 @@ async function probe(baseUrl: string, budgetMs = 20_000): Promise<ProbeReport> {
 const valuesOf = (report: ProbeReport) =>
   Object.fromEntries(report.findings.map(({ id, value }) => [id, value]));
 
-test('finds what the endpoint does', async () => {
+test.concurrent('finds what the endpoint does', async () => {
   const report = await probe(
     await serve({
       refusal: [1008, 'BidiGenerateContent session not found'],
@@ -124,7 +129,7 @@ test('finds what the endpoint does', async () => {
   expect(report.findings.every(({ evidence }) => evidence.length > 0)).toBe(true);
 });
 
-test('finds the opposite where the endpoint does the opposite', async () => {
+test.concurrent('finds the opposite where the endpoint does the opposite', async () => {
   const report = await probe(
     await serve({
       refusal: [1007, 'Invalid session handle'],
@@ -150,9 +155,8 @@ test('finds the opposite where the endpoint does the opposite', async () => {
   });
 });
 
-test('an endpoint that says nothing costs no more than the budget, and the report says what was wrong', async () => {
-  server = await ScriptedLiveServer.listen(() => {});
-  const report = await probe(server.baseUrl, 150);
+test.concurrent('an endpoint that says nothing costs no more than the budget, and the report says what was wrong', async () => {
+  const report = await probe(await listen(() => {}), 150);
   expect(report.findings).toEqual([]);
   expect(report.problem).toContain('found no answer within');
 });

@@ -3,6 +3,7 @@ import { Histogram, Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CallIdentity, JournalEntry, JournalFact } from '../../src/call/journal.ts';
 import { emptyTotals } from '../../src/call/totals.ts';
+import type { BreakerState } from '../../src/gemini/quota-breaker.ts';
 import { VirtualClock } from '../../src/lab/virtual-clock.ts';
 import { FixedHistogram } from '../../src/observability/fixed-histogram.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
@@ -47,10 +48,35 @@ const ADMITTED: JournalFact = {
   pii: { from: '+15550100001', to: '+15550100002' },
 };
 
+test('the door to Gemini tells who is there, who waited for how long, and what the quota said', async () => {
+  const counts = { waiting: 3, inFlight: 2, breaker: 'closed' as BreakerState };
+  metrics.watchDoor(counts);
+  metrics.door.granted('outage', 1_500);
+  metrics.door.granted('outage', 0);
+  metrics.door.turnedAway('rotation');
+  metrics.door.quotaRefused();
+  const closed = await samples();
+  Object.assign(counts, { waiting: 7, breaker: 'probing' });
+  const probing = await samples();
+  for (const [name, before, after] of [
+    ['connects_waiting', 3, 7],
+    ['connects_in_flight', 2, 2],
+    ['quota_breaker_open', 0, 1],
+    ['connect_wait_seconds_count{need="outage"}', 2, 2],
+    ['connect_wait_seconds_sum{need="outage"}', 1.5, 1.5],
+    ['connect_wait_seconds_bucket{le="0.01",need="outage"}', 1, 1],
+    ['connects_turned_away_total{need="rotation"}', 1, 1],
+    ['quota_refusals_total', 1, 1],
+  ] as const) {
+    const key = `offhook_upstream_${name}`;
+    expect([name, closed.get(key), probing.get(key)]).toEqual([name, before, after]);
+  }
+});
+
 test('a scripted call appears in the exposition with the right values', async () => {
   write(
     ADMITTED,
-    { type: 'session-ready', how: 'first', epoch: 1, setupMs: 250 },
+    { type: 'session-ready', how: 'first', epoch: 1, queuedMs: 4_000, setupMs: 250 },
     { type: 'turn-audible', turn: 1, turnGapMs: 700, addedLatencyMs: 3 },
     { type: 'turn-audible', turn: 2, turnGapMs: null, addedLatencyMs: 3 },
     { type: 'turn-audible', turn: 3, turnGapMs: 1400, addedLatencyMs: 3 },

@@ -20,9 +20,12 @@ import type {
   MediaPort,
 } from '../../src/carriers/carrier.ts';
 import { createTwilioAdapter } from '../../src/carriers/twilio/adapter.ts';
-import type { Clock, Timer } from '../../src/clock.ts';
+import type { Clock } from '../../src/clock.ts';
+import type { ConnectLive } from '../../src/gemini/live-session.ts';
+import { CountingClock } from '../../src/lab/counting-clock.ts';
 import type { LineWeather } from '../../src/lab/network/line.ts';
 import { seededRandom } from '../../src/lab/network/random.ts';
+import { settle } from '../../src/lab/settle.ts';
 import { VirtualClock } from '../../src/lab/virtual-clock.ts';
 import { type CarrierOptions, SimulatedCarrier } from './call-carrier.ts';
 import { type Attempt, ready, type ScriptedConnection, ScriptedLive } from './call-live.ts';
@@ -49,46 +52,15 @@ export interface BenchOptions {
   readonly createMediaPort?: () => MediaPort;
   readonly tools?: ToolRunner;
   readonly rotation?: RotationPlan;
-}
-
-/** Counts what the gateway itself sets, apart from the timers of its surroundings. */
-class GatewayClock implements Clock {
-  readonly #clock: VirtualClock;
-  pending = 0;
-  constructor(clock: VirtualClock) {
-    this.#clock = clock;
-  }
-  now(): number {
-    return this.#clock.now();
-  }
-  epochMs(): number {
-    return this.#clock.epochMs();
-  }
-  setTimer(delayMs: number, onFire: () => void): Timer {
-    this.pending += 1;
-    let done = false;
-    const settle = (): void => {
-      if (!done) this.pending -= 1;
-      done = true;
-    };
-    const timer = this.#clock.setTimer(delayMs, () => {
-      settle();
-      onFire();
-    });
-    return {
-      cancel: () => {
-        settle();
-        timer.cancel();
-      },
-    };
-  }
+  /** What stands in front of the model. Default: nothing. */
+  readonly door?: (connect: ConnectLive, clock: Clock) => ConnectLive;
 }
 
 let clips: Clips | null = null;
 
 export class CallBench {
   readonly clock = new VirtualClock({ startMs: 1_000 });
-  readonly gatewayClock = new GatewayClock(this.clock);
+  readonly gatewayClock = new CountingClock(this.clock);
   readonly tickFaults: string[] = [];
   readonly ticker = new Ticker(this.gatewayClock, (detail) => this.tickFaults.push(detail));
   readonly live: ScriptedLive;
@@ -144,7 +116,7 @@ export class CallBench {
     this.registry = new CallRegistry({
       clock: this.gatewayClock,
       ticker: this.ticker,
-      connectLive: this.live.connect,
+      connectLive: options.door?.(this.live.connect, this.gatewayClock) ?? this.live.connect,
       listeners: [
         ...(options.listeners ?? []),
         (entry, call) => this.entries.push({ ...structuredClone(entry), ref: call.ref }),
@@ -313,11 +285,6 @@ export class CallBench {
       });
     });
   }
-}
-
-/** More turns of the microtask queue than any chain of promises here has links. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 6; i++) await null;
 }
 
 export const incoming = (callSid: string): IncomingCall => ({

@@ -15,12 +15,13 @@ import { createTwilioAdapter } from '../../src/carriers/twilio/adapter.ts';
 import { systemClock } from '../../src/clock.ts';
 import { createConnector } from '../../src/gemini/connect.ts';
 import type { ConnectLive } from '../../src/gemini/live-session.ts';
+import { CountingClock } from '../../src/lab/counting-clock.ts';
 import type { EmulatorRecord } from '../../src/lab/emulator/record.ts';
 import { type Emulator, startEmulator } from '../../src/lab/emulator/server.ts';
 import type { Scenario } from '../../src/lab/scenario.ts';
 import { incoming } from './call-bench.ts';
 import { SimulatedCarrier } from './call-carrier.ts';
-import { CountingClock, peerClock, until } from './gateway-clock.ts';
+import { peerClock, until } from './gateway-clock.ts';
 import { type Relay, startRelay } from './gateway-relay.ts';
 import { type ClipId, clipOf, type HeardStretch, stretchesIn } from './gateway-sounds.ts';
 
@@ -33,7 +34,7 @@ export interface CallPlan {
 }
 
 export class GatewayOfCalls {
-  readonly clock = new CountingClock();
+  readonly clock = new CountingClock(systemClock);
   readonly faults: string[] = [];
   readonly ticker = new Ticker(this.clock, (detail) => this.faults.push(`tick: ${detail}`));
   readonly registry: CallRegistry;

@@ -1,36 +1,5 @@
-/** The system's clock, with an account of the timers that whoever was given it has not yet let go. */
-import { type Clock, systemClock, type Timer } from '../../src/clock.ts';
-
-export class CountingClock implements Clock {
-  pending = 0;
-
-  now(): number {
-    return systemClock.now();
-  }
-
-  epochMs(): number {
-    return systemClock.epochMs();
-  }
-
-  setTimer(delayMs: number, onFire: () => void): Timer {
-    this.pending += 1;
-    let counted = true;
-    const settle = (): void => {
-      if (counted) this.pending -= 1;
-      counted = false;
-    };
-    const timer = systemClock.setTimer(delayMs, () => {
-      settle();
-      onFire();
-    });
-    return {
-      cancel: () => {
-        settle();
-        timer.cancel();
-      },
-    };
-  }
-}
+/** Real time for tests of whole gateways: what a peer needs of a clock, and whether the machine let us have it. */
+import { type Clock, systemClock } from '../../src/clock.ts';
 
 /** For peers that reckon absolute times: what is late already is due at once. */
 export const peerClock: Clock = {

@@ -15,18 +15,20 @@ import { systemClock } from '../../src/clock.ts';
 import { createConnector } from '../../src/gemini/connect.ts';
 import { govern } from '../../src/gemini/governor.ts';
 import { connectedMessage, startMessage } from '../../src/lab/caller/twilio/messages.ts';
+import { CountingClock } from '../../src/lab/counting-clock.ts';
 import type { EmulatorRecord } from '../../src/lab/emulator/record.ts';
 import { type Emulator, startEmulator } from '../../src/lab/emulator/server.ts';
 import { type ModelPlan, makeScenario } from '../../src/lab/scenario.ts';
+import { SETTINGS } from '../../src/settings.ts';
 import { incoming } from './call-bench.ts';
 import { SimulatedCarrier } from './call-carrier.ts';
-import { CountingClock, peerClock, until } from './gateway-clock.ts';
+import { peerClock, until } from './gateway-clock.ts';
 import { type Relay, startRelay } from './gateway-relay.ts';
 
 const BOT = { ...botSchema.parse({ greeting: { mode: 'none' } }), name: 'storm', prompt: 'Say little.' };
 
 export class Storm {
-  readonly clock = new CountingClock();
+  readonly clock = new CountingClock(systemClock);
   readonly faults: string[] = [];
   readonly registry: CallRegistry;
   readonly #ticker = new Ticker(this.clock, (detail) => this.faults.push(`tick: ${detail}`));
@@ -55,7 +57,10 @@ export class Storm {
       baseUrl: relay.url,
       onFault: (kind, detail) => this.faults.push(`${kind} ${detail}`),
     });
-    const governed = govern(connect, { clock: this.clock, random: Math.random });
+    // As they come, so that these are proved to be below what the service bears.
+    const perSecond = Number(SETTINGS.CONNECTS_PER_SECOND.default);
+    const atOnce = Number(SETTINGS.CONNECTS_AT_ONCE.default);
+    const governed = govern(connect, { clock: this.clock, random: Math.random, perSecond, atOnce });
     this.registry = new CallRegistry({
       clock: this.clock,
       ticker: this.#ticker,

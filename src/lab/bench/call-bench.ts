@@ -3,12 +3,13 @@
  * speaking half of the time; and a bare relay in the gateway's place, in the same run. On a shared machine only the
  * ratios mean anything.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OffhookError } from '../../errors.ts';
+import { BenchProcess } from './bench-process.ts';
 import type { FromLoad, FromSubject, LoadReport, SubjectReport, ToLoad, ToSubject } from './protocol.ts';
 
 export interface CallBenchOptions {
@@ -44,7 +45,7 @@ export interface CallBenchResult {
 
 const ACCOUNT_SID = `AC${'b'.repeat(32)}`;
 const AUTH_TOKEN = 'bench-token-bench-token-bench-tk';
-const STEP_DEADLINE_MS = 120_000;
+const STEP_MS = 120_000;
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 export async function runCallBench(options: CallBenchOptions): Promise<CallBenchResult> {
@@ -52,17 +53,19 @@ export async function runCallBench(options: CallBenchOptions): Promise<CallBench
   const pinned = canPin();
   try {
     const tls = await writeCertificate(folder);
-    const load = new Child<ToLoad, FromLoad>(
-      pinned ? 1 : null,
-      [
+    const load = new BenchProcess<ToLoad, FromLoad>({
+      what: 'the callers and Gemini’s side',
+      args: [
         file('./load-process.ts'),
         file('../../../fixtures/calls/plain-question/caller.wav'),
         file('../../../fixtures/voices/bot/services.wav'),
         tls.keyPath,
         tls.certPath,
       ],
-      {},
-    );
+      env: {},
+      core: pinned ? 1 : null,
+      stepMs: STEP_MS,
+    });
     try {
       const { modelUrl } = await load.wait('ready');
       const relay = await measure('relay', options, load, modelUrl, tls.certPath, pinned, folder);
@@ -76,7 +79,7 @@ export async function runCallBench(options: CallBenchOptions): Promise<CallBench
         cpuRatio: gateway.cpuMsPerCallSecond / relay.cpuMsPerCallSecond,
       };
     } finally {
-      load.stop();
+      await load.stop();
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -86,17 +89,17 @@ export async function runCallBench(options: CallBenchOptions): Promise<CallBench
 async function measure(
   kind: 'gateway' | 'relay',
   options: CallBenchOptions,
-  load: Child<ToLoad, FromLoad>,
+  load: BenchProcess<ToLoad, FromLoad>,
   modelUrl: string,
   certPath: string,
   pinned: boolean,
   folder: string,
 ): Promise<SubjectFigures> {
   const { calls, seconds, onProgress } = options;
-  const subject = new Child<ToSubject, FromSubject>(
-    pinned ? 0 : null,
-    ['--expose-gc', options.subjectScript, kind],
-    {
+  const subject = new BenchProcess<ToSubject, FromSubject>({
+    what: `the ${kind}`,
+    args: ['--expose-gc', options.subjectScript, kind],
+    env: {
       NODE_EXTRA_CA_CERTS: certPath,
       BENCH_MODEL_URL: modelUrl,
       GEMINI_API_KEY: 'bench',
@@ -111,7 +114,9 @@ async function measure(
       DATA_DIR: join(folder, 'data'),
       BOTS_DIR: file('../../../bots'),
     },
-  );
+    core: pinned ? 0 : null,
+    stepMs: STEP_MS,
+  });
   try {
     const { url } = await subject.wait('ready');
     const before = await report(subject);
@@ -147,7 +152,7 @@ async function measure(
       leftBehind: difference(before.resources, after.resources),
     };
   } finally {
-    subject.stop();
+    await subject.stop();
   }
 }
 
@@ -166,12 +171,12 @@ async function tell(
   }
 }
 
-async function report(subject: Child<ToSubject, FromSubject>): Promise<SubjectReport> {
+async function report(subject: BenchProcess<ToSubject, FromSubject>): Promise<SubjectReport> {
   subject.send({ type: 'report' });
   return (await subject.wait('report')).report;
 }
 
-async function loadReport(load: Child<ToLoad, FromLoad>): Promise<LoadReport> {
+async function loadReport(load: BenchProcess<ToLoad, FromLoad>): Promise<LoadReport> {
   load.send({ type: 'report' });
   return (await load.wait('report')).report;
 }
@@ -186,70 +191,6 @@ function difference(
     if (more > 0) left[kind] = more;
   }
   return left;
-}
-
-/** A process of the bench, pinned where the machine can, spoken to by messages, each wait with a deadline. */
-class Child<To, From extends { readonly type: string }> {
-  readonly #process: ChildProcess;
-  readonly #inbox: From[] = [];
-  #wake: (() => void) | null = null;
-  #failure: string | null = null;
-
-  constructor(core: number | null, args: readonly string[], env: Readonly<Record<string, string>>) {
-    const command =
-      core === null
-        ? [process.execPath, ...args]
-        : ['taskset', '-c', String(core), process.execPath, ...args];
-    this.#process = spawn(command[0] as string, command.slice(1), {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { PATH: '/usr/bin:/bin', ...env },
-    });
-    let errors = '';
-    this.#process.stderr?.on('data', (data: Buffer) => {
-      errors = (errors + data.toString()).slice(-2_000);
-    });
-    this.#process.on('message', (message) => {
-      this.#inbox.push(message as From);
-      this.#wake?.();
-    });
-    this.#process.on('exit', (code) => {
-      this.#failure ??= `a process of the bench ended with ${code}: ${errors.trim() || 'no message'}`;
-      this.#wake?.();
-    });
-  }
-
-  send(message: To): void {
-    if (this.#process.connected) this.#process.send(message as object);
-  }
-
-  async wait<T extends From['type']>(type: T): Promise<Extract<From, { type: T }>> {
-    const deadlineMs = performance.now() + STEP_DEADLINE_MS;
-    for (;;) {
-      const index = this.#inbox.findIndex((message) => message.type === type || message.type === 'failed');
-      const [found] = index === -1 ? [] : this.#inbox.splice(index, 1);
-      if (found?.type === type) return found as Extract<From, { type: T }>;
-      if (found !== undefined)
-        throw new OffhookError(
-          'ERR_USAGE',
-          `Running the bench: ${(found as unknown as { message: string }).message}`,
-        );
-      if (this.#failure !== null) throw new OffhookError('ERR_USAGE', `Running the bench: ${this.#failure}`);
-      if (performance.now() > deadlineMs)
-        throw new OffhookError('ERR_USAGE', `Running the bench: waited 120 s for "${type}".`);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, 1_000);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-  }
-
-  stop(): void {
-    this.#failure = 'stopped';
-    this.#process.kill('SIGKILL');
-  }
 }
 
 function canPin(): boolean {

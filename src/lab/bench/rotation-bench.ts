@@ -15,9 +15,9 @@ import type { CallRun } from '../caller/call-run.ts';
 import { placeCall } from '../caller/twilio/place-call.ts';
 import { loadClip } from '../clip.ts';
 import { seededRandom } from '../network/random.ts';
+import { BenchProcess } from './bench-process.ts';
 import { type CallerScript, GREET, readVoices, scriptOf, type Voices } from './rotation-callers.ts';
 import { type CallVerdict, type JudgedCall, judge } from './rotation-judge.ts';
-import { BenchProcess } from './rotation-process.ts';
 import type {
   FromRotationGateway,
   FromRotationModel,
@@ -34,7 +34,7 @@ export interface RotationBenchOptions {
   readonly delaysMs?: readonly number[];
   /** How long a connection lives; ten seconds before its end, or a second after its beginning, it is told so. */
   readonly connectionMs?: number;
-  /** Of all connections, those that are cut without a word. */
+  /** Of all connections, those that are cut without a word: of every twenty in a row one, at 0.05. */
   readonly cutShare?: number;
   /** At the end of a call: what was said last has to be heard and answered. */
   readonly settleMs?: number;
@@ -47,6 +47,8 @@ export interface RotationBenchOptions {
 export interface RotationBenchResult {
   readonly calls: number;
   readonly seconds: number;
+  readonly connectionMs: number;
+  readonly cutShare: number;
   readonly rounds: readonly RoundFigures[];
 }
 
@@ -65,13 +67,14 @@ const here = (name: string): string =>
 /** @throws OffhookError when a process of the bench fails; broken rules are in the result */
 export async function runRotationBench(options: RotationBenchOptions): Promise<RotationBenchResult> {
   const { calls, seconds, delaysMs = SETUP_DELAYS_MS, signal } = options;
+  const { connectionMs = CONNECTION_MS, cutShare = CUT_SHARE } = options;
   const voices = readVoices(join(FIXTURES, 'calls'));
   const rounds: RoundFigures[] = [];
   for (const setupDelayMs of delaysMs) {
     if (signal.aborted) break;
     rounds.push(await runRound(setupDelayMs, voices, options));
   }
-  return { calls, seconds, rounds };
+  return { calls, seconds, connectionMs, cutShare, rounds };
 }
 
 interface Caller {
@@ -93,19 +96,20 @@ async function runRound(
   const folder = mkdtempSync(join(tmpdir(), 'offhook-rotation-'));
   const callers = makeCallers(calls, seconds, settleMs + setupDelayMs, voices);
   const byName = new Map(callers.map((caller) => [caller.name, caller]));
-  const model = new BenchProcess<ToRotationModel, FromRotationModel>('Gemini’s side', {
-    path: here('./rotation-model'),
-    args: [setupDelayMs, connectionMs, cutShare].map(String),
+  const model = new BenchProcess<ToRotationModel, FromRotationModel>({
+    what: 'Gemini’s side',
+    args: [here('./rotation-model'), ...[setupDelayMs, connectionMs, cutShare].map(String)],
     env: {},
   });
   let gateway: BenchProcess<ToRotationGateway, FromRotationGateway> | null = null;
   try {
     const { url } = await model.wait('ready');
     writeBots(join(folder, 'bots'), callers);
-    const script = { path: options.gatewayScript, args: [], env: gatewayEnv(url, folder, calls) };
-    gateway = new BenchProcess('the gateway', script, (message) => {
-      if (message.type !== 'entry') return;
+    const env = gatewayEnv(url, folder, calls);
+    gateway = new BenchProcess({ what: 'the gateway', args: [options.gatewayScript], env }, (message) => {
+      if (message.type !== 'entry') return false;
       byName.get(message.bot)?.journal.push({ entry: message.entry, epochMs: message.epochMs });
+      return true;
     });
     const ready = await gateway.wait('ready');
     const startedAtMs = performance.now();
@@ -135,7 +139,7 @@ async function runRound(
     const failures = callers.flatMap(({ name, failure }) =>
       failure === null ? [] : [`${name}: ${failure}`],
     );
-    return roundOf({ setupDelayMs, verdicts, failures, connections, cut, lateP99Ms, lateMostMs });
+    return roundOf({ setupDelayMs, cutShare, verdicts, failures, connections, cut, lateP99Ms, lateMostMs });
   } finally {
     await gateway?.stop();
     await model.stop();

@@ -23,7 +23,9 @@ export type RotationKind = 'quiet' | 'hurried' | 'broken';
 export interface Rotation {
   readonly kind: RotationKind;
   readonly gapMs: number;
-  /** Of the gap, all but what the gateway says that the set-up took; and all but what Gemini's side was told to take. */
+  /** Of the gap, what the gateway let go by before the attempt's turn among those of all calls. */
+  readonly queuedMs: number;
+  /** All but that and what the gateway says that the set-up took; and all but what Gemini's side was told to take. */
   readonly ownMs: number;
   readonly beyondDelayMs: number;
   /** When the old connection took its last audio. */
@@ -143,14 +145,15 @@ function rotationsOf(journal: JudgedCall['journal'], setupDelayMs: number): read
   return journal.flatMap(({ entry, epochMs }) => {
     if (entry.type === 'session-lost') broke = true;
     if (entry.type !== 'rotated') return [];
-    const { gapMs, planned, setupMs } = entry;
+    const { gapMs, planned, queuedMs, setupMs } = entry;
     const kind = broke ? 'broken' : planned ? 'quiet' : 'hurried';
     broke = false;
     return [
       {
         kind,
         gapMs,
-        ownMs: gapMs - setupMs,
+        queuedMs,
+        ownMs: gapMs - queuedMs - setupMs,
         beyondDelayMs: gapMs - setupDelayMs,
         fromEpochMs: epochMs - gapMs,
       } as const,

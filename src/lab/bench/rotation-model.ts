@@ -6,14 +6,18 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../clock.ts';
 import { messageOf } from '../../errors.ts';
+import { behavioursFor } from '../../gemini/behaviours.ts';
 import { loadClip } from '../clip.ts';
 import type { Conversation } from '../emulator/conversation.ts';
-import { makeFaults } from '../emulator/faults/catalogue.ts';
+import { type Fault, makeFaults } from '../emulator/faults/catalogue.ts';
+import { planLifetime } from '../emulator/lifetime.ts';
 import type { EmulatorRecord } from '../emulator/record.ts';
 import { type Emulator, startEmulator } from '../emulator/server.ts';
 import type { AnswerBegun } from '../emulator/stage.ts';
+import { seededRandom } from '../network/random.ts';
 import { makeReply, makeScenario, type Scenario } from '../scenario.ts';
 import { ANSWERS, GREET } from './rotation-callers.ts';
+import { drawCuts } from './rotation-cuts.ts';
 import type {
   FromRotationModel,
   HeardOfCaller,
@@ -23,8 +27,28 @@ import type {
 } from './rotation-protocol.ts';
 
 const VOICES = fileURLToPath(new URL('../../../fixtures/voices/bot', import.meta.url));
-/** Parts of a connection's time after which one may be cut. */
-const CUTS_AT = [0.15, 0.3, 0.45, 0.6, 0.75];
+/** More than any round comes to. */
+const MOST_CONNECTIONS = 2_000;
+const GO_AWAY_LEAD = '10s';
+
+function faultsOf(setupDelayMs: number, connectionMs: number, share: number): readonly Fault[] {
+  const behaviours = behavioursFor('3.8', { goAwayLead: GO_AWAY_LEAD });
+  const { goAwayAtMs, endsAtMs } = planLifetime(connectionMs, behaviours);
+  const cuts = drawCuts(
+    {
+      share,
+      connections: MOST_CONNECTIONS,
+      readyAfterMs: setupDelayMs,
+      toldAfterMs: Math.max(setupDelayMs, goAwayAtMs ?? endsAtMs),
+      endsAfterMs: endsAtMs,
+    },
+    // Others in each round.
+    seededRandom(setupDelayMs + 1),
+  );
+  return makeFaults(
+    cuts.map(({ connection, afterMs }) => ({ at: `setup:${connection}`, fault: 'cut', afterMs })),
+  );
+}
 
 function scenarioOf(setupDelayMs: number, connectionMs: number, cutShare: number): Scenario {
   const clip = (name: string) => loadClip(join(VOICES, `${name}.wav`), name);
@@ -33,16 +57,8 @@ function scenarioOf(setupDelayMs: number, connectionMs: number, cutShare: number
     // To its own trigger alone: a session that begins anew is asked to go on, and must not be taken to greet.
     onText: [{ match: GREET, reply: makeReply({ clip: clip('greeting'), text: 'greeting' }) }],
     otherwise: ANSWERS.map((name) => makeReply({ clip: clip(name), text: name, hears: 'something' })),
-    faults: makeFaults(
-      CUTS_AT.map((part) => ({
-        at: 'setup',
-        times: 'always',
-        share: cutShare / CUTS_AT.length,
-        fault: 'cut',
-        afterMs: part * connectionMs,
-      })),
-    ),
-    model: { setupDelayMs, connectionMs, behaviours: { goAwayLead: '10s' } },
+    faults: faultsOf(setupDelayMs, connectionMs, cutShare),
+    model: { setupDelayMs, connectionMs, behaviours: { goAwayLead: GO_AWAY_LEAD } },
   });
 }
 

@@ -11,6 +11,7 @@ export type GatewayEntry = { readonly atMs: number } & (
       readonly planned: boolean;
       readonly how: 'resumed' | 'fresh';
       readonly gapMs: number;
+      readonly queuedMs: number;
       readonly setupMs: number;
       readonly resentMs: number;
     }

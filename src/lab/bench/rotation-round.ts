@@ -24,11 +24,12 @@ export interface RoundFigures {
   };
   readonly secondGreetings: number;
   readonly bargeIns: number;
-  /** Of the gap, where the old connection was left: all but the set-up, as the gateway says; all but the delay that was set. */
+  /** Of the gap, where the old connection was left: all but waiting and set-up, as the gateway says; all but the delay set. */
   readonly own: Spread;
   readonly beyondDelay: Spread;
   /** The same where it broke: the new socket is opened only then. */
   readonly ownWhenBroken: Spread;
+  readonly queuedWhenBroken: Spread;
   readonly beyondDelayWhenBroken: Spread;
   readonly turnGaps: {
     readonly afterQuiet: Spread;
@@ -51,6 +52,8 @@ export interface RoundParts {
   readonly failures: readonly string[];
   readonly connections: number;
   readonly cut: number;
+  /** Of the connections, as it was asked for. */
+  readonly cutShare: number;
   readonly lateP99Ms: number;
   readonly lateMostMs: number;
 }
@@ -59,7 +62,7 @@ const ENDED_WELL = 'caller completed';
 const MOST_LINES = 12;
 
 export function roundOf(parts: RoundParts): RoundFigures {
-  const { verdicts, failures, setupDelayMs, connections, cut } = parts;
+  const { verdicts, failures, setupDelayMs, connections, cut, cutShare } = parts;
   const rotations = verdicts.flatMap((verdict) => verdict.rotations);
   const ofKind = (wanted: RotationKind) => rotations.filter(({ kind }) => kind === wanted);
   const broken = ofKind('broken');
@@ -84,6 +87,7 @@ export function roundOf(parts: RoundParts): RoundFigures {
     own: spread(left.map(({ ownMs }) => ownMs)),
     beyondDelay: spread(left.map(({ beyondDelayMs }) => beyondDelayMs)),
     ownWhenBroken: spread(broken.map(({ ownMs }) => ownMs)),
+    queuedWhenBroken: spread(broken.map(({ queuedMs }) => queuedMs)),
     beyondDelayWhenBroken: spread(broken.map(({ beyondDelayMs }) => beyondDelayMs)),
     turnGaps: {
       afterQuiet: spread(verdicts.flatMap(({ gapsAfterQuiet }) => gapsAfterQuiet)),
@@ -93,7 +97,12 @@ export function roundOf(parts: RoundParts): RoundFigures {
     },
     stalls: counted(verdicts.flatMap(({ stalls }) => stalls)),
     gatewayLate: { p99Ms: parts.lateP99Ms, mostMs: parts.lateMostMs },
-    broken: [...failures, ...brokenRules(verdicts)].slice(0, MOST_LINES),
+    broken: [
+      ...failures,
+      ...brokenRules(verdicts),
+      // Likewise of what is made good after a cut.
+      ...(cut === 0 && connections * cutShare >= 1 ? ['no connection was cut'] : []),
+    ].slice(0, MOST_LINES),
     troubles: Object.entries(counted(verdicts.flatMap(({ troubles }) => troubles.map(kindOf))))
       .map(([what, count]) => `${count} x ${what}`)
       .slice(0, MOST_LINES),

@@ -29,6 +29,7 @@ const ROWS: readonly (readonly [label: string, of: (round: RoundFigures) => stri
   ],
   ['own share of the gap, p50 and p99', ({ own }) => both(own), 'goal p99 30 ms'],
   ['gap beyond the delay set, p50 and p99', ({ beyondDelay }) => both(beyondDelay), ''],
+  ['waited for its turn after a break, p50 and p99', ({ queuedWhenBroken }) => both(queuedWhenBroken), ''],
   ['own share after a break, p50 and p99', ({ ownWhenBroken }) => both(ownWhenBroken), ''],
   [
     'gap beyond it after a break, p50 and p99',
@@ -51,11 +52,14 @@ const ROWS: readonly (readonly [label: string, of: (round: RoundFigures) => stri
   ],
 ];
 
-export function formatRotationBench({ calls, seconds, rounds }: RotationBenchResult): string {
+export function formatRotationBench(result: RotationBenchResult): string {
+  const { calls, seconds, connectionMs, cutShare, rounds } = result;
+  const cuts = cutShare > 0 ? `one in ${Math.round(1 / cutShare)} is cut` : 'none is cut';
+  const head = `${calls} calls for ${seconds} s a round; a connection lives ${connectionMs / 1_000} s, ${cuts}`;
   const cells = ROWS.map(([label, of, goal]) => [label, ...rounds.map(of), goal]);
-  const head = ['set-up delay', ...rounds.map(({ setupDelayMs }) => ms(setupDelayMs)), ''];
-  const all = [head, ...cells];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
+  const columns = ['set-up delay', ...rounds.map(({ setupDelayMs }) => ms(setupDelayMs)), ''];
+  const all = [columns, ...cells];
+  const widths = columns.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
   const lines = all.map((row) =>
     row
       .map((cell, column) =>
@@ -71,9 +75,5 @@ export function formatRotationBench({ calls, seconds, rounds }: RotationBenchRes
     ...troubles.map((what) => `made good at ${setupDelayMs} ms: ${what}`),
     ...Object.entries(stalls).map(([what, count]) => `doctor at ${setupDelayMs} ms: ${count} x ${what}`),
   ]);
-  return [
-    `${calls} calls for ${seconds} s a round; a connection lives 15 s, one in twenty is cut`,
-    ...lines,
-    ...notes,
-  ].join('\n');
+  return [head, ...lines, ...notes].join('\n');
 }

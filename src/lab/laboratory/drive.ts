@@ -1,4 +1,5 @@
 /** Lets virtual time pass in steps between which whoever awaits a promise runs, as between two events of a real loop. */
+import { settle } from '../settle.ts';
 import type { VirtualClock } from '../virtual-clock.ts';
 
 /** Promises settle at least this often. */
@@ -46,8 +47,3 @@ export class Drive {
 }
 
 const REST_STEP_MS = 100;
-
-/** More turns of the microtask queue than any chain of promises here has links. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 12; turn++) await null;
-}

@@ -11,8 +11,8 @@ import { CallRegistry } from '../../call/registry.ts';
 import { Ticker } from '../../call/ticker.ts';
 import type { ToolRunner } from '../../call/tool-answer.ts';
 import type { CarrierAdapter, MediaPort } from '../../carriers/carrier.ts';
-import type { Clock, Timer } from '../../clock.ts';
 import type { ConnectLive } from '../../gemini/live-session.ts';
+import { CountingClock } from '../counting-clock.ts';
 import { ChunkStore } from '../emulator/chunks.ts';
 import { seededRandom } from '../network/random.ts';
 import { defaultScenario } from '../scenario.ts';
@@ -55,39 +55,6 @@ const START_MS = 1_000;
 const CLOSING_MS = 15_000;
 /** Ways of cutting clips into chunks, shared by all exchanges so that each is encoded once. */
 const chunks = new ChunkStore();
-
-/** Counts what the gateway itself sets, apart from the timers of its surroundings. */
-class CountingClock implements Clock {
-  readonly #clock: VirtualClock;
-  pending = 0;
-  constructor(clock: VirtualClock) {
-    this.#clock = clock;
-  }
-  now(): number {
-    return this.#clock.now();
-  }
-  epochMs(): number {
-    return this.#clock.epochMs();
-  }
-  setTimer(delayMs: number, onFire: () => void): Timer {
-    this.pending += 1;
-    let done = false;
-    const settle = (): void => {
-      if (!done) this.pending -= 1;
-      done = true;
-    };
-    const timer = this.#clock.setTimer(delayMs, () => {
-      settle();
-      onFire();
-    });
-    return {
-      cancel: () => {
-        settle();
-        timer.cancel();
-      },
-    };
-  }
-}
 
 export class Exchange {
   readonly clock = new VirtualClock({ startMs: START_MS });

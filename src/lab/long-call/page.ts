@@ -1,7 +1,7 @@
 /** The long call as a page that needs nothing else: no script, no network, everything inline. */
+import { events, figure, page, spoken, table, verdict } from '../report/blocks.ts';
 import { escapeHtml } from '../report/escape.ts';
 import type { Measures } from '../report/measure.ts';
-import { PAGE_STYLE } from '../report/page-style.ts';
 import { quantile, type RowGroup } from '../report/rows.ts';
 import type { SpokenLine } from '../report/transcript.ts';
 import type { Findings } from './findings.ts';
@@ -10,7 +10,7 @@ import type { LongCall } from './play.ts';
 import { type Rotation, rotationLabel } from './rotations.ts';
 import { clockTime } from './rows.ts';
 
-const STYLE = `${PAGE_STYLE}
+const STYLE = `
 .rotation line { stroke: var(--good); stroke-width: 2; } .rotation path, .rotation text { fill: var(--good); font-weight: 600; }
 .rotation text { paint-order: stroke; stroke: var(--card); stroke-width: 4; }
 .rotation.forced line { stroke: #a86a00; } .rotation.forced path, .rotation.forced text { fill: #a86a00; }
@@ -34,20 +34,9 @@ export interface LongPageOptions {
 export function longCallPage(options: LongPageOptions): string {
   const { title, description, call, measures, findings, rows, transcript } = options;
   const { run } = call;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${escapeHtml(title)} · call report</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>${escapeHtml(title)}</h1>
+  const body = `<h1>${escapeHtml(title)}</h1>
 <p class="lead">${escapeHtml(description)}</p>
-${verdict(findings.broken)}
+${verdict(findings.broken, 'The call has kept every rule.')}
 ${figures(measures, findings)}
 <section class="panel">
 <h2>The call, three minutes a row</h2>
@@ -64,17 +53,9 @@ ${figures(measures, findings)}
 <section class="panel"><h2>What was said</h2><div class="long">${talk(transcript, findings.rotations)}</div></section>
 <section class="panel"><h2>Measures</h2>${table(rows)}</section>
 </div>
-<section class="panel"><details><summary>Everything that happened at the carrier, ${run.timeline.length} entries</summary>${events(call)}</details></section>
-</main>
-</body>
-</html>
-`;
+<section class="panel"><details><summary>Everything that happened at the carrier, ${run.timeline.length} entries</summary>${events(run.timeline)}</details></section>`;
+  return page(title, body, STYLE);
 }
-
-const verdict = (broken: readonly string[]): string =>
-  broken.length === 0
-    ? '<p class="verdict good">✓ The call has kept every rule.</p>'
-    : broken.map((line) => `<p class="verdict bad">✗ ${escapeHtml(line)}</p>`).join('\n');
 
 function figures({ turnGaps }: Measures, { rotations, speech, deadAir, greetings }: Findings): string {
   const forced = rotations.filter(({ quiet }) => !quiet).length;
@@ -98,40 +79,13 @@ function figures({ turnGaps }: Measures, { rotations, speech, deadAir, greetings
   return `<div class="figures">${cards.join('')}</div>`;
 }
 
-const figure = (value: string, caption: string, bad = false): string =>
-  `<div class="figure${bad ? ' bad' : ''}"><b>${escapeHtml(value)}</b><span>${escapeHtml(caption)}</span></div>`;
-
 /** The rotations stand in it where they were: nobody should be able to tell from what was said. */
 function talk(transcript: readonly SpokenLine[], rotations: readonly Rotation[]): string {
-  const spoken = transcript.map(({ atMs, who, text, unheard }) => ({
-    atMs,
-    html:
-      `<li class="${who}"><time>${clockTime(atMs)}, ${who}</time>${escapeHtml(text)}` +
-      `${unheard === '' ? '' : `<s title="never heard">${escapeHtml(unheard)}</s>`}</li>`,
-  }));
+  const said = transcript.map((line) => ({ atMs: line.atMs, html: spoken(line, clockTime(line.atMs)) }));
   const turned = rotations.map((rotation) => ({
     atMs: rotation.toMs,
     html: `<li class="turned">${clockTime(rotation.toMs)}, another connection: ${escapeHtml(rotationLabel(rotation))}</li>`,
   }));
-  const lines = [...spoken, ...turned].sort((a, b) => a.atMs - b.atMs);
+  const lines = [...said, ...turned].sort((a, b) => a.atMs - b.atMs);
   return `<ul class="talk">${lines.map(({ html }) => html).join('\n')}</ul>`;
-}
-
-function table(groups: readonly RowGroup[]): string {
-  const bodies = groups.map(({ title, rows }) => {
-    const lines = rows.map(({ name, value, note, good }) => {
-      const mood = good === null ? '' : ` class="${good ? 'good' : 'bad'}"`;
-      return `<tr><td>${escapeHtml(name)}</td><td${mood}>${escapeHtml(value)}</td><td>${escapeHtml(note)}</td></tr>`;
-    });
-    return `<tbody><tr><th colspan="3">${escapeHtml(title)}</th></tr>${lines.join('\n')}</tbody>`;
-  });
-  return `<table>${bodies.join('')}</table>`;
-}
-
-function events({ run }: LongCall): string {
-  const lines = run.timeline.map(
-    ({ atMs, what, detail }) =>
-      `<tr><td>${(atMs / 1_000).toFixed(3)} s</td><td>${escapeHtml(what)}</td><td>${escapeHtml(detail)}</td></tr>`,
-  );
-  return `<table><tbody>${lines.join('\n')}</tbody></table>`;
 }

@@ -1,10 +1,10 @@
 /** One call as a page that needs nothing else: no script, no network, everything inline. */
 import type { CallRun } from '../caller/call-run.ts';
+import { events, figure, page, spoken, table, verdict } from './blocks.ts';
 import { escapeHtml } from './escape.ts';
 import type { Measures } from './measure.ts';
-import { PAGE_STYLE } from './page-style.ts';
 import { drawCall } from './picture.ts';
-import { measureRows, quantile, type RowGroup } from './rows.ts';
+import { measureRows, quantile } from './rows.ts';
 import type { SpokenLine } from './transcript.ts';
 
 export interface PageOptions {
@@ -20,21 +20,10 @@ export interface PageOptions {
 export function htmlReport(options: PageOptions): string {
   const { title, description, run, measures, transcript, unmet } = options;
   const when = new Date(run.startedAtEpochMs).toISOString().replace('T', ' ').slice(0, 16);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${escapeHtml(title)} · call report</title>
-<style>${PAGE_STYLE}</style>
-</head>
-<body>
-<main>
-<h1>${escapeHtml(title)}</h1>
+  const body = `<h1>${escapeHtml(title)}</h1>
 <p class="lead">${escapeHtml(description)}</p>
 <p class="lead">${escapeHtml(run.from)} to ${escapeHtml(run.to)} by ${escapeHtml(run.carrier)}, ${when} UTC</p>
-${verdict(unmet)}
+${unmet === null ? '' : verdict(unmet, 'The call went as its scenario expects.')}
 ${figures(measures)}
 <section class="panel">
 <h2>The call</h2>
@@ -50,18 +39,8 @@ ${figures(measures)}
 <section class="panel"><h2>What was said</h2>${talk(transcript)}</section>
 <section class="panel"><h2>Measures</h2>${table(measureRows(measures, run.end))}</section>
 </div>
-<section class="panel"><details><summary>Everything that happened, ${run.timeline.length} entries</summary>${events(run)}</details></section>
-</main>
-</body>
-</html>
-`;
-}
-
-function verdict(unmet: readonly string[] | null): string {
-  if (unmet === null) return '';
-  return unmet.length === 0
-    ? '<p class="verdict good">✓ The call went as its scenario expects.</p>'
-    : unmet.map((line) => `<p class="verdict bad">✗ ${escapeHtml(line)}</p>`).join('\n');
+<section class="panel"><details><summary>Everything that happened, ${run.timeline.length} entries</summary>${events(run.timeline)}</details></section>`;
+  return page(title, body);
 }
 
 function figures(measures: Measures): string {
@@ -94,38 +73,12 @@ function figures(measures: Measures): string {
   return `<div class="figures">${cards.join('')}</div>`;
 }
 
-const figure = (value: string, caption: string, bad = false): string =>
-  `<div class="figure${bad ? ' bad' : ''}"><b>${escapeHtml(value)}</b><span>${escapeHtml(caption)}</span></div>`;
-
 function talk(transcript: readonly SpokenLine[]): string {
   if (transcript.length === 0) return '<p class="lead">No transcript: it comes from the model’s side.</p>';
-  const lines = transcript.map(
-    ({ atMs, who, text, unheard }) =>
-      `<li class="${who}"><time>${(atMs / 1_000).toFixed(1)} s, ${who}</time>${escapeHtml(text)}` +
-      `${unheard === '' ? '' : `<s title="never heard">${escapeHtml(unheard)}</s>`}</li>`,
-  );
+  const lines = transcript.map((line) => spoken(line, `${(line.atMs / 1_000).toFixed(1)} s`));
   const wasCut = transcript.some(({ unheard }) => unheard !== '');
   const note = wasCut
     ? '<p class="talk-note">Struck through: said by the model, never heard by the caller.</p>'
     : '';
   return `<ul class="talk">${lines.join('\n')}</ul>${note}`;
-}
-
-function table(groups: readonly RowGroup[]): string {
-  const bodies = groups.map(({ title, rows }) => {
-    const lines = rows.map(({ name, value, note, good }) => {
-      const mood = good === null ? '' : ` class="${good ? 'good' : 'bad'}"`;
-      return `<tr><td>${escapeHtml(name)}</td><td${mood}>${escapeHtml(value)}</td><td>${escapeHtml(note)}</td></tr>`;
-    });
-    return `<tbody><tr><th colspan="3">${escapeHtml(title)}</th></tr>${lines.join('\n')}</tbody>`;
-  });
-  return `<table>${bodies.join('')}</table>`;
-}
-
-function events(run: CallRun): string {
-  const lines = run.timeline.map(
-    ({ atMs, what, detail }) =>
-      `<tr><td>${(atMs / 1_000).toFixed(3)} s</td><td>${escapeHtml(what)}</td><td>${escapeHtml(detail)}</td></tr>`,
-  );
-  return `<table><tbody>${lines.join('\n')}</tbody></table>`;
 }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import twilio from 'twilio';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { apiOrigin, createTwilioControl } from '../../../src/carriers/twilio/rest.ts';
 import type { TwilioSettings } from '../../../src/carriers/twilio/settings.ts';
 import type { Clock } from '../../../src/clock.ts';
@@ -17,6 +17,7 @@ type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 
 const servers: Server[] = [];
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const server of servers.splice(0)) {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
@@ -48,7 +49,7 @@ async function api(...answers: Answer[]) {
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { seen, ...client({ apiBaseUrl: origin }) };
+  return { origin, seen, ...client({ apiBaseUrl: origin }) };
 }
 
 /** Where nobody listens any more. */
@@ -178,22 +179,30 @@ describe("Twilio's API", () => {
   });
 
   test('gets four seconds for an attempt, body included', async () => {
-    const real = AbortSignal.timeout;
     const asked: number[] = [];
-    AbortSignal.timeout = (delayMs) => {
+    let timeIsUp = (): void => {};
+    vi.spyOn(AbortSignal, 'timeout').mockImplementation((delayMs) => {
+      const attempt = new AbortController();
       asked.push(delayMs);
-      return real.call(AbortSignal, 20);
-    };
-    try {
-      const halfAnswer: Answer = (response) =>
-        response.writeHead(500, { 'content-length': '100' }).write('{');
-      const { control, seen } = await api(() => {}, halfAnswer);
-      expect(await control.hangup('CA5')).toBe('retryable');
-      expect(seen).toHaveLength(3);
-      expect(asked).toEqual([4000, 4000, 4000]);
-    } finally {
-      AbortSignal.timeout = real;
-    }
+      timeIsUp = () => attempt.abort(new DOMException('time is up', 'TimeoutError'));
+      return attempt.signal;
+    });
+    const halfAnswer: Answer = (response) => response.writeHead(500, { 'content-length': '100' }).write('{');
+    const { origin, seen } = await api(() => timeIsUp(), halfAnswer);
+    const { control, problems } = client({ apiBaseUrl: origin }, async (...request) => {
+      const response = await fetch(...request);
+      // Its head is there in time, its body is not.
+      setImmediate(() => timeIsUp());
+      return response;
+    });
+    expect(await control.hangup('CA5')).toBe('retryable');
+    expect(seen).toHaveLength(3);
+    expect(asked).toEqual([4000, 4000, 4000]);
+    expect(problems.map((problem) => problem.split('found ')[1])).toEqual([
+      'TimeoutError',
+      'TimeoutError',
+      'TimeoutError',
+    ]);
   });
 
   test('has done it once it says so, even if the rest of the answer is lost', async () => {

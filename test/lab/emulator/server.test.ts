@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { GoogleGenAI, type LiveServerMessage, Modality, type Session } from '@google/genai';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { parseWav } from '../../../src/audio/wav.ts';
 import { systemClock } from '../../../src/clock.ts';
@@ -10,7 +10,8 @@ import { makeReply, makeScenario, type Scenario } from '../../../src/lab/scenari
 import { base64, voice } from './line.ts';
 
 const open: { close(): unknown }[] = [];
-afterEach(async () => {
+// Each test has an emulator of its own, and most of them wait for audio that comes in its time.
+afterAll(async () => {
   for (const thing of open.splice(0).reverse()) await thing.close();
 });
 
@@ -90,7 +91,7 @@ const soundOf = (inbox: Inbox) =>
     ),
   );
 
-describe('with the SDK over a socket', () => {
+describe.concurrent('with the SDK over a socket', () => {
   it.each(['', '/', '/emu', '/emu/'])(
     'a call at the base URL with "%s" goes from setup to turnComplete',
     async (path) => {
@@ -186,7 +187,7 @@ describe('with the SDK over a socket', () => {
 
 const LIVE = '/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent';
 
-describe('the server', () => {
+describe.concurrent('the server', () => {
   const refusal = (url: string) =>
     new Promise<number>((resolve, reject) => {
       const socket = new WebSocket(url);

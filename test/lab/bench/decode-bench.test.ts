@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { runDecodeBench } from '../../src/lab/bench/decode-bench.ts';
+import { runDecodeBench } from '../../../src/lab/bench/decode-bench.ts';
 
 test('no carrier’s decoder throws at mutated messages of its own, and some of them still mean something', () => {
   const { carriers } = runDecodeBench({
-    traces: new URL('../../fixtures/carriers/', import.meta.url),
+    traces: new URL('../../../fixtures/carriers/', import.meta.url),
     messages: 5_000,
     seed: 20,
     onProgress: () => {},
