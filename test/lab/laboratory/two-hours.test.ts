@@ -10,6 +10,8 @@ import { judge } from '../../../src/lab/laboratory/run-lab.ts';
 import { type Act, talk } from '../../../src/lab/laboratory/story.ts';
 import { FAIR_WEATHER } from '../../../src/lab/network/line.ts';
 
+/** A word that began after the old connection had been left is sent from so much before it, at most. */
+const SOFT_BEGINNING_MS = 240;
 const TWO_HOURS_MS = 2 * 3_600_000;
 /** Tables are filled and code is compiled by then. */
 const SETTLED_MS = 20 * 60_000;
@@ -86,7 +88,7 @@ describe('a call of two hours', () => {
   it('is carried on over at least twelve rotations, every one at a quiet moment', () => {
     const rotated = of('rotated');
     expect(rotated.length).toBeGreaterThanOrEqual(12);
-    expect(rotated.filter(({ planned, resentMs }) => !planned || resentMs > 0)).toEqual([]);
+    expect(rotated.filter(({ planned, resentMs }) => !planned || resentMs > SOFT_BEGINNING_MS)).toEqual([]);
     expect(of('session-lost')).toEqual([]);
   });
 
