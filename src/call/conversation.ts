@@ -121,7 +121,7 @@ export class Conversation {
   #droppingTurn = false;
   /** The newest turn of ours that is "one moment, please"; 0 before the first. */
   #fillerTurn = 0;
-  /** The connection was lost while the rest of a turn that had been cut was still coming. */
+  /** The connection was lost while the rest of a turn that had been cut, or that is dropped now, was still coming. */
   #cutAtLoss = false;
   #endedTurn = 0;
   /** A turn that the model has not ended and over whose silence a clip was played: what comes next of it is a new one. */
@@ -352,6 +352,8 @@ export class Conversation {
     if (turn === null) return null;
     const { text } = this.#ledger.turn(turn);
     const unheard = broken && this.#ledger.heardMs(turn, this.#playout.heardTo(nowMs)) <= NEGLIGIBLE_MS;
+    // What is sent again of it on the next connection would be heard without its beginning.
+    if (unheard) this.#cutAtLoss = true;
     if (unheard) this.#stop('session-lost', null, nowMs);
     else this.#tail(turn, this.#voice.endOfGeneration(nowMs));
     this.#endTurn(turn, 'dropped');
