@@ -8,6 +8,8 @@ export const LONGEST_DISCARD_MS = 1_500;
 export const AFTER_SPEECH_MS = 2_500;
 /** What is still on its way of a turn that was cut comes at once; audio after such a pause in silence is the next answer. */
 export const STALE_GAP_MS = 500;
+/** What is sent again on another connection comes as soon as that is there; an answer takes longer. */
+const REPLAY_WITHIN_MS = 250;
 
 export interface AudioVerdict {
   readonly play: boolean;
@@ -90,7 +92,7 @@ export class TurnGate {
   /** Another connection took over from one on which a turn had been cut: what was left of that may be sent again. */
   discardReplay(nowMs: number): void {
     this.#discardUntilMs = nowMs + LONGEST_DISCARD_MS;
-    this.#staleAtMs = nowMs;
+    this.#staleAtMs = nowMs + REPLAY_WITHIN_MS - STALE_GAP_MS;
   }
 
   generationComplete(): void {

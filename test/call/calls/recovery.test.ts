@@ -223,6 +223,7 @@ describe('a connection that breaks while it greets', () => {
     const again = bench.model.texts[0] === bench.bot.greeting.instruction;
     expect(again).toBe(heardMs === 0);
     if (again) {
+      await bench.run(400);
       const anew = noise(1_500, 4);
       bench.model.speak(anew);
       await bench.run(3_000);
