@@ -120,7 +120,6 @@ export async function startCarrierWorld(scenario: Scenario): Promise<CarrierWorl
         outbound: {
           rules: { allow: ['+1555*'], perHour: 100 },
           adapterOf: (id) => adapters.get(id as CarrierId) ?? null,
-          detectsMachines: (id) => id !== 'asterisk',
         },
         onTickFault: (detail) => problems.push(`tick: ${detail}`),
       }),
