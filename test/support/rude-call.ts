@@ -227,8 +227,8 @@ export class RudeStream {
   }
 
   /** With which code the gateway closed it. */
-  async closed(): Promise<number> {
-    await until('the stream closed', () => this.closeCode !== null, PATIENCE_MS);
+  async closed(withinMs = PATIENCE_MS): Promise<number> {
+    await until('the stream closed', () => this.closeCode !== null, withinMs);
     return this.closeCode!;
   }
 }
