@@ -1,5 +1,5 @@
 import type { MediaCommand, MediaEvent, MediaFormat, MediaPort } from '../carrier.ts';
-import { fault, fieldOf, isObject, type Message, nameForPeople, parseObject } from '../json-messages.ts';
+import { fault, fieldOf, isObject, type Message, nameForPeople, parseMessage } from '../json-messages.ts';
 import { keyOf } from '../keypad.ts';
 import { WholeSamples } from '../whole-samples.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -43,7 +43,7 @@ class PlivoMediaPort implements MediaPort {
     if (isBinary) return fault('unexpected-binary', `a binary message of ${data.length} bytes`);
     const payload = this.#stopped ? null : this.#learned.read(data);
     if (payload !== null) return this.#audio(payload);
-    const message = parseObject(data);
+    const message = parseMessage(data);
     if (message === null) return fault('bad-json', `a message of ${data.length} bytes is no JSON object`);
     const event = message['event'];
     if (event === 'start') return this.#decodeStart(message);

@@ -9,7 +9,7 @@ import {
   isObject,
   type Message,
   nameForPeople,
-  parseObject,
+  parseMessage,
   textParameters,
   unusable,
   WholeNumber,
@@ -71,7 +71,7 @@ class TelnyxMediaPort implements MediaPort {
     if (reader !== null && !this.#stopped && reader.read(data)) {
       return this.#heard(reader.payload, reader.chunk, reader.timestamp, reader.sequence);
     }
-    const message = parseObject(data);
+    const message = parseMessage(data);
     if (message === null) return fault('bad-json', `a message of ${data.length} bytes is no JSON object`);
     const event = message['event'];
     if (event === 'connected') return [];

@@ -9,7 +9,7 @@ import {
   isObject,
   type Message,
   nameForPeople,
-  parseObject,
+  parseMessage,
   textParameters,
   unusable,
   WholeNumber,
@@ -56,7 +56,7 @@ class TwilioMediaPort implements MediaPort {
     if (isBinary) return fault('unexpected-binary', `a binary message of ${data.length} bytes`);
     const media = this.#sidBytes === null || this.#stopped ? null : readUsualMedia(data, this.#sidBytes);
     if (media !== null) return [{ type: 'audio', payload: media.payload, mediaTimeMs: media.mediaTimeMs }];
-    const message = parseObject(data);
+    const message = parseMessage(data);
     if (message === null) return fault('bad-json', `a message of ${data.length} bytes is no JSON object`);
     const event = message['event'];
     if (event === 'connected') return [];
