@@ -2,8 +2,8 @@
  * Placing and changing calls by forms: the API of Twilio, and those that were made after it. `POST
  * …/Accounts/{account}/Calls[/{call}]`, Basic credentials; what comes back is JSON.
  */
-import type { ApiCall } from './api-client.ts';
-import type { ControlResult, DialRequest } from './carrier.ts';
+import { type ApiCall, type Judgement, judgeStatus } from './api-client.ts';
+import type { DialRequest } from './carrier.ts';
 import { isObject } from './json-messages.ts';
 
 /** No such resource; the call is not in progress, so it cannot be changed. */
@@ -53,16 +53,10 @@ export function callSidOf(json: unknown): string | null {
   return typeof sid === 'string' ? sid : null;
 }
 
-export function judgeFormReply(
-  status: number,
-  body: string,
-): { readonly result: ControlResult; readonly found: string } {
+export function judgeFormReply(status: number, body: string): Judgement {
   const code = errorCodeOf(body);
-  const found = code === null ? `status ${status}` : `status ${status} with error code ${code}`;
-  if (status >= 200 && status < 300) return { result: 'done', found };
-  if (code !== null && CODES_OF_AN_ENDED_CALL.has(code)) return { result: 'already-ended', found };
-  const mayPass = status === 408 || status === 429 || status >= 500;
-  return { result: mayPass ? 'retryable' : 'failed', found };
+  if (code === null) return judgeStatus(status, false);
+  return judgeStatus(status, CODES_OF_AN_ENDED_CALL.has(code), `status ${status} with error code ${code}`);
 }
 
 /** Errors are JSON with a `code`, a number or its digits; anything else, such as a proxy's page, has none. */

@@ -5,7 +5,7 @@ import { botSchema } from '../../src/bots/bot.ts';
 import { readClips } from '../../src/call/clips.ts';
 import { noMeters } from '../../src/call/meters.ts';
 import { createCallRegistry } from '../../src/call/registry.ts';
-import type { CarrierId } from '../../src/carriers/carrier.ts';
+import { CARRIER_IDS, type CarrierId } from '../../src/carriers/carrier.ts';
 import { publicLimits } from '../../src/http/limits.ts';
 import { buildPublicApp } from '../../src/http/public-app.ts';
 import type { GatewayAnswer, GatewayRequest } from '../../src/lab/caller/gateway-http.ts';
@@ -94,16 +94,7 @@ function openGateway() {
   const admitted: string[] = [];
   const commands: { readonly callId: string; readonly body: string }[] = [];
   let sessions = 0;
-  const ids: readonly CarrierId[] = [
-    'twilio',
-    'telnyx',
-    'plivo',
-    'vonage',
-    'signalwire',
-    'jambonz',
-    'asterisk',
-  ];
-  const urls = Object.fromEntries(ids.map((id) => [id, API])) as Record<CarrierId, string>;
+  const urls = Object.fromEntries(CARRIER_IDS.map((id) => [id, API])) as Record<CarrierId, string>;
   const carriers = buildAdapters(PUBLIC_URL, urls, {
     clock,
     random: () => 0.5,
