@@ -9,7 +9,7 @@ import { createCallRegistry } from './call/registry.ts';
 import { warmUp } from './call/warm-up.ts';
 import { CARRIER_NAMES } from './carrier-settings.ts';
 import { CARRIER_IDS, type CarrierAdapter } from './carriers/carrier.ts';
-import { buildCarriers, type CarrierSettings, detectsMachines } from './carriers/registry.ts';
+import { buildCarriers, type CarrierSettings } from './carriers/registry.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Config, parseConfig } from './config.ts';
 import { OffhookError } from './errors.ts';
@@ -99,7 +99,6 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
         outbound: {
           rules: { allow: config.limits.dialAllow, perHour: config.limits.dialPerHour },
           adapterOf: (carrier) => adapters.get(carrier) ?? null,
-          detectsMachines,
         },
         onTickFault: (detail) => log.error({ detail }, 'a call failed in its tick'),
       }),

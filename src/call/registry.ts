@@ -18,8 +18,6 @@ export interface Outbound {
   readonly rules: DialRules;
   /** Null for a carrier that is not configured. */
   adapterOf(carrier: string): CarrierAdapter | null;
-  /** Whether the carrier can tell people from answering machines. */
-  detectsMachines(carrier: CarrierId): boolean;
 }
 
 export interface RegistryDeps extends CallDeps {
@@ -38,7 +36,6 @@ interface Known {
 const NO_OUTBOUND: Outbound = {
   rules: { allow: [], perHour: 0 },
   adapterOf: () => null,
-  detectsMachines: () => false,
 };
 const DRAINED: EndReason = { who: 'operator', how: 'drained', detail: 'the gateway was shut down' };
 
@@ -222,7 +219,7 @@ export class CallRegistry implements CallDesk {
       };
 
     const ref = randomUUID();
-    const detectMachine = bot.outbound.detectMachine && this.#outbound.detectsMachines(adapter.id);
+    const detectMachine = bot.outbound.detectMachine && adapter.capabilities.detectsMachines;
     const order = { carrier: adapter.id, bot: bot.name, from, to, detectMachine };
     const refusal = this.#dials.order(ref, order, nowMs);
     if (refusal !== null) return { ok: false, ...refusal };

@@ -11,6 +11,12 @@ export interface ApiDependencies {
   readonly onProblem: (message: string) => void;
 }
 
+export interface Judgement {
+  readonly result: ControlResult;
+  /** In words for people. */
+  readonly found: string;
+}
+
 export interface ApiCall {
   /** For people: "ending a call at Twilio". */
   readonly what: string;
@@ -18,7 +24,7 @@ export interface ApiCall {
   /** Newest first; the next one is tried where one is refused, so that they can be rotated while calls are up. */
   readonly credentials: readonly string[];
   request(credential: string): Omit<RequestInit, 'signal' | 'redirect'>;
-  judge(status: number, body: string): { readonly result: ControlResult; readonly found: string };
+  judge(status: number, body: string): Judgement;
   /** `refused`: only where the carrier has certainly done nothing, for deeds that must not be done twice. */
   readonly repeat: 'any-trouble' | 'refused';
 }
@@ -102,4 +108,12 @@ function troubleOf(caught: unknown): string {
   if (!(error instanceof Error)) return 'an unknown trouble';
   const code = (error as { code?: unknown }).code;
   return typeof code === 'string' ? code : error.name;
+}
+
+/** What a status means by itself. `ended`: the carrier says that there is no such call, or none that goes on. */
+export function judgeStatus(status: number, ended: boolean, found = `status ${status}`): Judgement {
+  if (status >= 200 && status < 300) return { result: 'done', found };
+  if (ended) return { result: 'already-ended', found };
+  const mayPass = status === 408 || status === 429 || status >= 500;
+  return { result: mayPass ? 'retryable' : 'failed', found };
 }

@@ -43,6 +43,8 @@ export interface CarrierCapabilities {
   readonly transfer: 'api' | 'continuation' | 'none';
   /** The carrier says what became of a transfer, and gives the caller back when nobody answered (`stream-continuation`). */
   readonly transferReports: boolean;
+  /** The carrier can be asked whether a person or a machine has answered a call that it placed (`call-answered`). */
+  readonly detectsMachines: boolean;
   /** True when closing our socket ends the call without further ado. */
   readonly closeEndsCall: boolean;
   /** The call goes on, and is billed, when its stream has ended, by whomever: only the API ends it. */

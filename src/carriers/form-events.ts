@@ -1,5 +1,5 @@
 import type { CarrierId, WebhookEvent } from './carrier.ts';
-import type { FormFields } from './twilio/signature.ts';
+import { type FormFields, only } from './form-fields.ts';
 
 /**
  * What a form in Twilio's dialect says: the requests of TeXML and cXML have the same field names and values, but for
@@ -46,13 +46,6 @@ export function parseFormEvent(
       ...(isOutbound && dialect.dialRef ? { dialRef: dialect.dialRef } : {}),
     },
   };
-}
-
-/** A field that comes twice with different values says nothing: which one counts would be the sender's choice. */
-export function only(fields: FormFields, name: string): string | null {
-  const values = fields.get(name);
-  const first = values?.[0];
-  return first !== undefined && values?.every((value) => value === first) ? first : null;
 }
 
 function parseStreamEvent(fields: FormFields, callId: string): WebhookEvent {

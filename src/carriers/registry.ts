@@ -35,9 +35,6 @@ export interface CarriersConfig extends CarrierSettings {
   readonly publicUrl: string;
 }
 
-/** Carriers that tell nobody whether a person or a machine has answered a call that was placed. */
-const DEAF_TO_MACHINES: ReadonlySet<CarrierId> = new Set(['asterisk']);
-
 const SYSTEM: ApiDependencies = {
   clock: systemClock,
   random: Math.random,
@@ -68,9 +65,4 @@ export function buildCarriers(
     ...build(config.asterisk, createAsteriskAdapter),
   ];
   return new Map(adapters.map((adapter) => [adapter.id, adapter]));
-}
-
-/** Whether the carrier can tell people from answering machines. */
-export function detectsMachines(id: CarrierId): boolean {
-  return !DEAF_TO_MACHINES.has(id);
 }

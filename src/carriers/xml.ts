@@ -1,3 +1,5 @@
+import type { HttpReply } from './carrier.ts';
+
 /**
  * Writes the small XML documents that carriers are answered with. Text and attribute values are always escaped: there
  * is no way to put markup into a document other than by building an element.
@@ -53,4 +55,9 @@ function escapeXml(text: string): string {
   return text
     .replace(FORBIDDEN, '')
     .replace(/[&<>"'\t\n\r]/g, (character) => REFERENCES[character] as string);
+}
+
+/** An answer document. */
+export function xmlReply(body: string): HttpReply {
+  return { status: 200, contentType: 'text/xml; charset=utf-8', body };
 }

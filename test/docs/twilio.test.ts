@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { RefusalReason } from '../../src/carriers/carrier.ts';
 import { apiOrigin } from '../../src/carriers/twilio/rest.ts';
-import { refusalDocument } from '../../src/carriers/twilio/twiml.ts';
+import { refusalDocument } from '../../src/carriers/voice-markup.ts';
 import { codes, readDocument, section, tableRows } from './markdown.ts';
 
 const document = readDocument('docs/carriers/twilio.md');

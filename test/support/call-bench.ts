@@ -130,7 +130,6 @@ export class CallBench {
       outbound: {
         rules: options.dialRules ?? { allow: [], perHour: 6 },
         adapterOf: (carrier) => (carrier === 'twilio' ? this.adapter : null),
-        detectsMachines: () => true,
       },
       ...(options.tools === undefined ? {} : { toolsOf: () => options.tools as ToolRunner }),
       ...(options.rotation === undefined ? {} : { rotation: options.rotation }),

@@ -7,7 +7,6 @@ import { readClips } from '../../src/call/clips.ts';
 import type { JournalEntry, JournalEntryOf } from '../../src/call/journal.ts';
 import { createCallRegistry } from '../../src/call/registry.ts';
 import type { CarrierAdapter, CarrierId } from '../../src/carriers/carrier.ts';
-import { detectsMachines } from '../../src/carriers/registry.ts';
 import { systemClock } from '../../src/clock.ts';
 import { type Gateway, openGateway } from '../../src/gateway.ts';
 import { createConnector } from '../../src/gemini/connect.ts';
@@ -87,7 +86,6 @@ export async function startOutboundWorld(scenario: Scenario): Promise<OutboundWo
         outbound: {
           rules: { allow: config.limits.dialAllow, perHour: config.limits.dialPerHour },
           adapterOf: (carrier) => adapters.get(carrier) ?? null,
-          detectsMachines,
         },
         onTickFault: () => {},
       }),

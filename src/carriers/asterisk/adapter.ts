@@ -20,6 +20,7 @@ const WITHOUT_ARI: CarrierCapabilities = {
   hangup: 'media',
   transfer: 'none',
   transferReports: false,
+  detectsMachines: false,
   // The stream's channel ends with its socket, and the dialplan that we give hangs up the caller's behind it.
   closeEndsCall: true,
   outlivesStream: false,

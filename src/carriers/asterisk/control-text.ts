@@ -1,4 +1,4 @@
-import { type Message, parseObject } from '../json-messages.ts';
+import { type Message, parseMessage } from '../json-messages.ts';
 
 /**
  * Asterisk's control messages in both their forms: JSON, and the older plain text that is still its default. Which one
@@ -20,7 +20,7 @@ const MAX_FIELDS = 32;
 /** Null for what is neither form. */
 export function readControl(data: Buffer): ControlMessage | null {
   if (data[0] === OPEN) {
-    const fields = parseObject(data);
+    const fields = parseMessage(data);
     return fields === null ? null : { form: 'json', event: fields['event'], fields };
   }
   const [event = '', ...words] = data.toString('utf8').trimEnd().split(' ', MAX_FIELDS);

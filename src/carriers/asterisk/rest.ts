@@ -1,4 +1,4 @@
-import { type ApiCall, type ApiDependencies, callApi } from '../api-client.ts';
+import { type ApiCall, type ApiDependencies, callApi, judgeStatus } from '../api-client.ts';
 import { dialByApi } from '../api-json.ts';
 import type { ControlPort, ControlResult, DialRequest } from '../carrier.ts';
 import type { AriSettings } from './settings.ts';
@@ -46,7 +46,7 @@ export function createAsteriskControl(ari: AriSettings | null, dependencies: Api
       judge: (status) =>
         status === CONFLICT && what !== PLACING
           ? { result: 'unsupported', found: `status ${status}` }
-          : judgeReply(status),
+          : judgeStatus(status, status === 404),
       repeat,
     };
   }
@@ -116,12 +116,4 @@ function endpointOf(target: string, pattern: string | undefined): string | null 
 function idIn(json: unknown): string | null {
   const id = (json as { id?: unknown } | null)?.id;
   return typeof id === 'string' ? id : null;
-}
-
-function judgeReply(status: number): { result: ControlResult; found: string } {
-  const found = `status ${status}`;
-  if (status >= 200 && status < 300) return { result: 'done', found };
-  if (status === 404) return { result: 'already-ended', found };
-  const mayPass = status === 408 || status === 429 || status >= 500;
-  return { result: mayPass ? 'retryable' : 'failed', found };
 }

@@ -23,6 +23,7 @@ const CAPABILITIES: CarrierCapabilities = {
   // When the stream has ended jambonz asks `/jambonz/after`: a transfer that needs no API, and no second try.
   transfer: 'continuation',
   transferReports: true,
+  detectsMachines: true,
   // For the same reason a closed stream ends nothing until `/jambonz/after` has said so.
   closeEndsCall: false,
   outlivesStream: false,

@@ -7,7 +7,7 @@ import {
   isObject,
   type Message,
   nameForPeople,
-  parseObject,
+  parseMessage,
   unusable,
   WholeNumber,
 } from '../json-messages.ts';
@@ -55,7 +55,7 @@ class JambonzMediaPort implements MediaPort {
 
   decode(data: Buffer, isBinary: boolean): readonly MediaEvent[] {
     if (isBinary) return this.#decodeAudio(data);
-    const message = parseObject(data);
+    const message = parseMessage(data);
     if (message === null) return fault('bad-json', `a message of ${data.length} bytes is no JSON object`);
     const kind = message['event'] ?? message['type'];
     if (kind === undefined) return this.#decodeStart(message);

@@ -1,4 +1,4 @@
-import { type ApiCall, type ApiDependencies, callApi } from '../api-client.ts';
+import { type ApiCall, type ApiDependencies, callApi, type Judgement, judgeStatus } from '../api-client.ts';
 import { dialByApi } from '../api-json.ts';
 import type { ControlPort, ControlResult, DialRequest } from '../carrier.ts';
 import { type JambonzSettings, jambonzAddresses } from './settings.ts';
@@ -116,11 +116,7 @@ export function createJambonzControl(
   };
 }
 
-function judge(status: number, body: string): { result: ControlResult; found: string } {
-  const found = `status ${status}`;
-  if (status >= 200 && status < 300) return { result: 'done', found };
-  if (status === 404 || (status === UNPROCESSABLE && /call session is gone/i.test(body)))
-    return { result: 'already-ended', found };
-  const mayPass = status === 408 || status === 429 || status >= 500;
-  return { result: mayPass ? 'retryable' : 'failed', found };
+function judge(status: number, body: string): Judgement {
+  const gone = status === UNPROCESSABLE && /call session is gone/i.test(body);
+  return judgeStatus(status, status === 404 || gone);
 }

@@ -22,6 +22,7 @@ const CAPABILITIES: CarrierCapabilities = {
   // Behind the stream stands a redirect to `/plivo/after`: a transfer that needs no API, and no second try.
   transfer: 'continuation',
   transferReports: true,
+  detectsMachines: true,
   // For the same reason a closed stream ends nothing until `/plivo/after` has said so.
   closeEndsCall: false,
   outlivesStream: false,

@@ -1,6 +1,6 @@
 import type { MediaCommand, MediaEvent, MediaFormat, MediaPort } from '../carrier.ts';
-import { fault, fieldOf, isObject, type Message, nameForPeople, parseObject } from '../json-messages.ts';
-import { keyOf } from '../keypad.ts';
+import { fault, type Message } from '../json-messages.ts';
+import { audioOf, decodeDtmf, inMessages, markNameOf, sortMessage } from '../text-stream.ts';
 import { WholeSamples } from '../whole-samples.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { LearnedMedia } from './learned-media.ts';
@@ -15,7 +15,6 @@ import { readStart } from './start.ts';
 
 /** Plivo takes 16 KB of base64 in a message; a second of PCMU is plenty. Even, so that samples stay whole. */
 const MAX_PAYLOAD_BYTES = 8000;
-const MAX_MARK_CHARACTERS = 256;
 const DIGITS = /^[0-9*#]{1,64}$/;
 /** A stream whose messages look different each time is read the long way from then on. */
 const MAX_LESSONS = 8;
@@ -40,23 +39,18 @@ class PlivoMediaPort implements MediaPort {
   #clear = '';
 
   decode(data: Buffer, isBinary: boolean): readonly MediaEvent[] {
-    if (isBinary) return fault('unexpected-binary', `a binary message of ${data.length} bytes`);
-    const payload = this.#stopped ? null : this.#learned.read(data);
+    const payload = isBinary || this.#stopped ? null : this.#learned.read(data);
     if (payload !== null) return this.#audio(payload);
-    const message = parseObject(data);
-    if (message === null) return fault('bad-json', `a message of ${data.length} bytes is no JSON object`);
-    const event = message['event'];
-    if (event === 'start') return this.#decodeStart(message);
-    const decode = typeof event === 'string' ? this.#decoders.get(event) : undefined;
-    if (decode === undefined) return fault('unknown-event', nameForPeople(event));
-    if (this.#streamId === null) return fault('before-start', `"${event}" before "start"`);
-    if (this.#stopped) return fault('out-of-order', `"${event}" after "stop"`);
-    const streamId = message['streamId'];
-    // Platforms that imitate Plivo leave it out.
-    if (streamId !== undefined && streamId !== this.#streamId) {
-      return fault('wrong-stream', `"${event}" of another stream`);
-    }
-    return decode(message, data);
+    const sorted = sortMessage(data, isBinary, {
+      greeting: null,
+      idName: 'streamId',
+      id: this.#streamId,
+      stopped: this.#stopped,
+      decoders: this.#decoders,
+    });
+    if (sorted.as === 'fault') return sorted.events;
+    if (sorted.as === 'start') return this.#decodeStart(sorted.message);
+    return sorted.decode(sorted.message, data);
   }
 
   encode(command: MediaCommand): readonly string[] {
@@ -65,7 +59,7 @@ class PlivoMediaPort implements MediaPort {
       case 'audio':
         return this.#encodeAudio(command.payload);
       case 'end-of-turn':
-        return this.#encodeWhole(this.#samples.finish());
+        return this.#messages(this.#samples.finish());
       case 'mark':
         this.#checkpoints.sent(command.name);
         return [
@@ -94,7 +88,6 @@ class PlivoMediaPort implements MediaPort {
     ]);
 
   #decodeStart(message: Message): readonly MediaEvent[] {
-    if (this.#streamId !== null) return fault('second-start', 'another "start" on a started stream');
     const reading = readStart(message);
     if (!reading.ok) return reading.events;
     const { streamId, send } = reading.start;
@@ -108,20 +101,15 @@ class PlivoMediaPort implements MediaPort {
   }
 
   #decodeMedia(message: Message, data: Buffer): readonly MediaEvent[] {
-    const media = message['media'];
-    if (!isObject(media)) return fault('bad-payload', '"media" without a body');
-    const { payload, track } = media;
-    // Should somebody ask Plivo for both tracks, ours must not come back as the caller's voice.
-    if (track === 'outbound') return fault('unknown-event', '"media" of the outbound track');
-    if (typeof payload !== 'string') return fault('bad-payload', '"media" without a payload');
-    // Lenient: white space, missing padding and the URL alphabet all decode to what was meant.
-    const bytes = Buffer.from(payload, 'base64');
-    if (bytes.length === 0) return payload === '' ? [] : fault('bad-payload', 'a payload that is no base64');
+    const audio = audioOf(message);
+    if (audio.payload === null) return audio.events;
+    const { payload } = audio;
+    if (payload.length === 0) return [];
     if (this.#lessons < MAX_LESSONS) {
       this.#lessons += 1;
       this.#learned.learn(data.toString('utf8'));
     }
-    return this.#audio(bytes);
+    return this.#audio(payload);
   }
 
   #audio(payload: Buffer): readonly MediaEvent[] {
@@ -130,10 +118,9 @@ class PlivoMediaPort implements MediaPort {
     return [{ type: 'audio', payload, mediaTimeMs }];
   }
 
-  #decodeMark({ name }: Message): readonly MediaEvent[] {
-    if (typeof name !== 'string' || name === '' || name.length > MAX_MARK_CHARACTERS) {
-      return fault('bad-payload', 'a checkpoint without a usable name');
-    }
+  #decodeMark(message: Message): readonly MediaEvent[] {
+    const name = markNameOf(message['name']);
+    if (name === null) return fault('bad-payload', 'a checkpoint without a usable name');
     return [{ type: 'mark', name, outcome: this.#checkpoints.played(name) }];
   }
 
@@ -148,23 +135,11 @@ class PlivoMediaPort implements MediaPort {
   }
 
   #encodeAudio(payload: Uint8Array): readonly string[] {
-    if (this.#format?.encoding === 'l16') return this.#encodeWhole(this.#samples.take(payload));
-    return this.#encodeWhole(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
+    if (this.#format?.encoding === 'l16') return this.#messages(this.#samples.take(payload));
+    return this.#messages(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
   }
 
-  #encodeWhole(bytes: Buffer): readonly string[] {
-    if (bytes.length > 0 && bytes.length <= MAX_PAYLOAD_BYTES) {
-      return [`${this.#mediaHead}${bytes.toString('base64')}"}}`];
-    }
-    const messages: string[] = [];
-    for (let at = 0; at < bytes.length; at += MAX_PAYLOAD_BYTES) {
-      messages.push(`${this.#mediaHead}${bytes.toString('base64', at, at + MAX_PAYLOAD_BYTES)}"}}`);
-    }
-    return messages;
+  #messages(bytes: Buffer): readonly string[] {
+    return inMessages(this.#mediaHead, bytes, MAX_PAYLOAD_BYTES);
   }
-}
-
-function decodeDtmf(message: Message): readonly MediaEvent[] {
-  const digit = keyOf(fieldOf(message, 'dtmf', 'digit'));
-  return digit === null ? fault('bad-payload', '"dtmf" without one digit') : [{ type: 'dtmf', digit }];
 }

@@ -1,4 +1,4 @@
-import { type ApiCall, type ApiDependencies, callApi } from '../api-client.ts';
+import { type ApiCall, type ApiDependencies, callApi, judgeStatus } from '../api-client.ts';
 import { dialByApi } from '../api-json.ts';
 import type { ControlPort, ControlResult, DialRequest } from '../carrier.ts';
 import { type PlivoSettings, plivoAddresses } from './settings.ts';
@@ -40,7 +40,7 @@ export function createPlivoControl(
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
-      judge,
+      judge: (status) => judgeStatus(status, status === 404),
       repeat,
     };
   }
@@ -112,12 +112,4 @@ export function createPlivoControl(
     },
     ...(apiBaseUrl === null ? {} : { dial: dial(apiBaseUrl) }),
   };
-}
-
-function judge(status: number): { result: ControlResult; found: string } {
-  const found = `status ${status}`;
-  if (status >= 200 && status < 300) return { result: 'done', found };
-  if (status === 404) return { result: 'already-ended', found };
-  const mayPass = status === 408 || status === 429 || status >= 500;
-  return { result: mayPass ? 'retryable' : 'failed', found };
 }

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { parse as parseQuery } from 'node:querystring';
 import type { RawRequest, Verification } from '../carrier.ts';
-import { type FormFields, parseForm } from '../twilio/signature.ts';
+import { type FormFields, parseForm } from '../form-fields.ts';
 
 /**
  * Plivo's request signature, version 3: base64 of HMAC-SHA256, keyed with an auth token, over the address with its query

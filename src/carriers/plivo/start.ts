@@ -5,12 +5,11 @@ import {
   CLOSE_UNSUPPORTED,
   isObject,
   type Message,
-  nameForPeople,
   parseObject,
   textParameters,
   unusable,
-  WholeNumber,
 } from '../json-messages.ts';
+import { DeclaredFormat, formatForPeople, unusableFields } from '../text-stream.ts';
 import { formatOf } from './settings.ts';
 
 /** Plivo allows 512 bytes. */
@@ -19,11 +18,7 @@ const MAX_EXTRA_CHARACTERS = 4096;
 const Start = z.object({
   streamId: z.string().min(1).max(128),
   callId: z.string().max(128).nullish(),
-  mediaFormat: z.object({
-    encoding: z.string(),
-    sampleRate: WholeNumber,
-    channels: WholeNumber.default(1),
-  }),
+  mediaFormat: DeclaredFormat,
 });
 
 export type StartReading =
@@ -34,16 +29,14 @@ export type StartReading =
 export function readStart(message: Message): StartReading {
   const parsed = Start.safeParse(message['start']);
   if (!parsed.success) {
-    const fields = [...new Set(parsed.error.issues.map((issue) => issue.path.join('.') || 'start'))].join(
-      ', ',
-    );
+    const fields = unusableFields(parsed.error).join(', ');
     return refusal(CLOSE_PROTOCOL, `reading "start": found no usable ${fields}`);
   }
   const { streamId, callId, mediaFormat } = parsed.data;
   const { encoding, sampleRate, channels } = mediaFormat;
   const format = channels === 1 ? formatOf(encoding, sampleRate) : null;
   if (format === null) {
-    const found = `${nameForPeople(encoding)} at ${sampleRate} Hz with ${channels} channels`;
+    const found = formatForPeople(mediaFormat);
     const wanted = 'audio/x-mulaw at 8000 Hz or audio/x-l16 at 8000, 16000 or 24000 Hz, with 1';
     return refusal(CLOSE_UNSUPPORTED, `starting a stream: found ${found}, wanted ${wanted}`);
   }

@@ -1,25 +1,18 @@
 import type { Clock } from '../../clock.ts';
-import type {
-  AfterStream,
-  HttpReply,
-  RawRequest,
-  Verification,
-  WebhookEvent,
-  WebhookPort,
-} from '../carrier.ts';
-import { only } from '../form-events.ts';
-import { type FormFields, parseForm } from '../twilio/signature.ts';
+import type { AfterStream, RawRequest, Verification, WebhookEvent, WebhookPort } from '../carrier.ts';
+import { dialRefOf, type FormFields, fieldsOf, only, queryOf } from '../form-fields.ts';
+import { hangupDocument } from '../voice-markup.ts';
+import { xmlReply } from '../xml.ts';
 import { UsedNonces } from './nonces.ts';
 import { type PlivoSettings, plivoAddresses } from './settings.ts';
 import { fieldsSigned, NONCE_HEADER, signedText, verifySignature } from './signature.ts';
-import { dialDocument, hangupDocument, refusalDocument, streamDocument } from './xml.ts';
+import { dialDocument, refusalDocument, streamDocument } from './xml.ts';
 
 /** Field names and values: Plivo, "Answer URL", "Hangup URL", `<Dial>`, `<Stream>` and "Make a call". */
 const ENDED = new Set(['completed', 'busy', 'failed', 'timeout', 'no-answer', 'cancel', 'rejected']);
 const ANSWERED = new Set(['in-progress', 'answered']);
 /** Ids go into addresses and records. Plivo's are UUIDs. */
 const CALL_UUID = /^[A-Za-z0-9_-]{1,64}$/;
-const DIAL_REF = /^[A-Za-z0-9_-]{1,64}$/;
 const MAX_ADDRESS_CHARACTERS = 255;
 const MAX_DETAIL_CHARACTERS = 200;
 const ACCOUNT_FIELDS = ['AuthID', 'ParentAuthID'] as const;
@@ -39,10 +32,10 @@ export function createPlivoWebhook(settings: PlivoSettings, publicUrl: string, c
     },
     parse: (request, kind) => parseEvent(fieldsOf(request), queryOf(request), kind),
     accept: async (call, streamPath) =>
-      xml(streamDocument(call, streamPath, settings.audio ?? 'pcmu', addresses)),
-    reject: async (_call, reason) => xml(refusalDocument(reason)),
+      xmlReply(streamDocument(call, streamPath, settings.audio ?? 'pcmu', addresses)),
+    reject: async (_call, reason) => xmlReply(refusalDocument(reason)),
     continueWith: (plan: AfterStream) =>
-      xml(plan.kind === 'hangup' ? hangupDocument() : dialDocument(plan.target, null, addresses)),
+      xmlReply(plan.kind === 'hangup' ? hangupDocument() : dialDocument(plan.target, null, addresses)),
     acknowledge: () => ({ status: 204, contentType: 'text/plain', body: '' }),
   };
 }
@@ -77,7 +70,7 @@ function parseEvent(fields: FormFields, query: FormFields, kind: 'voice' | 'afte
     return { type: 'ignored', what: 'a call status that is neither answered nor ended' };
   }
   const isOutbound = only(fields, 'Direction') === 'outbound';
-  const dialRef = isOutbound ? only(query, 'ref') : null;
+  const dialRef = isOutbound ? dialRefOf(query) : null;
   return {
     type: 'call-incoming',
     call: {
@@ -87,7 +80,7 @@ function parseEvent(fields: FormFields, query: FormFields, kind: 'voice' | 'afte
       from: addressOf(fields, 'From'),
       to: addressOf(fields, 'To'),
       direction: isOutbound ? 'outbound' : 'inbound',
-      ...(dialRef !== null && DIAL_REF.test(dialRef) ? { dialRef } : {}),
+      ...(dialRef === null ? {} : { dialRef }),
     },
   };
 }
@@ -123,22 +116,8 @@ function parseContinuation(fields: FormFields, callId: string): WebhookEvent {
   };
 }
 
-/** Exactly the fields whose signature was checked: of a GET the query's, otherwise the body's and nothing else. */
-function fieldsOf(request: RawRequest): FormFields {
-  return request.method.toUpperCase() === 'GET' ? queryOf(request) : parseForm(request.body.toString('utf8'));
-}
-
-function queryOf({ target }: RawRequest): FormFields {
-  const start = target.indexOf('?');
-  return parseForm(start === -1 ? '' : target.slice(start + 1));
-}
-
 /** Plivo leaves the plus of E.164 out; bots are found by numbers that have it. */
 function addressOf(fields: FormFields, name: 'From' | 'To'): string {
   const address = (only(fields, name) ?? '').slice(0, MAX_ADDRESS_CHARACTERS);
   return /^[1-9][0-9]{6,14}$/.test(address) ? `+${address}` : address;
-}
-
-function xml(body: string): HttpReply {
-  return { status: 200, contentType: 'text/xml; charset=utf-8', body };
 }

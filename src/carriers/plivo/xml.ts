@@ -1,13 +1,12 @@
 import type { IncomingCall, RefusalReason } from '../carrier.ts';
 import { REFUSAL_SENTENCES } from '../refusals.ts';
-import { element, renderXml, type XmlElement } from '../xml.ts';
+import { RING_SECONDS, response } from '../voice-markup.ts';
+import { element } from '../xml.ts';
 import { contentTypeOf, type PlivoAddresses, type PlivoAudio } from './settings.ts';
 
 /** Plivo's answer documents. Elements and attributes: Plivo's XML reference, checked against `plivo` 4.79. */
 const VOICE = { language: 'en-US' };
 
-/** How long a transfer rings before the caller is handed back to us, in seconds. */
-const RING_SECONDS = '30';
 /** The longest that Plivo offers: how long a call may last is the bot's affair. */
 const STREAM_SECONDS = '86400';
 
@@ -45,10 +44,6 @@ export function refusalDocument(reason: RefusalReason): string {
   return response(element('Speak', VOICE, REFUSAL_SENTENCES[reason]), element('Hangup', {}));
 }
 
-export function hangupDocument(): string {
-  return response(element('Hangup', {}));
-}
-
 /** Dials a number or `sip:`; when that ends, answered or not, Plivo asks `after` with the result. */
 export function dialDocument(target: string, callerId: string | null, addresses: PlivoAddresses): string {
   return response(
@@ -57,7 +52,7 @@ export function dialDocument(target: string, callerId: string | null, addresses:
       {
         action: addresses.after,
         method: 'POST',
-        timeout: RING_SECONDS,
+        timeout: String(RING_SECONDS),
         ...(callerId === null ? {} : { callerId: plivoNumber(callerId) }),
       },
       /^sips?:/i.test(target) ? element('User', {}, target) : element('Number', {}, plivoNumber(target)),
@@ -76,8 +71,4 @@ function particulars({ from, to }: IncomingCall): string {
     .filter(([, value]) => /^[A-Za-z0-9]{1,64}$/.test(value))
     .map(([name, value]) => `${name}=${value}`)
     .join(',');
-}
-
-function response(...elements: XmlElement[]): string {
-  return renderXml(element('Response', {}, ...elements));
 }

@@ -21,6 +21,7 @@ const CAPABILITIES: CarrierCapabilities = {
   // Closing the stream makes SignalWire ask what comes next; its API takes no document.
   transfer: 'continuation',
   transferReports: true,
+  detectsMachines: true,
   // For the same reason a closed stream ends nothing until `/signalwire/after` has said so.
   closeEndsCall: false,
   outlivesStream: false,

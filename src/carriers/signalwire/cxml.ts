@@ -1,14 +1,9 @@
-import type { IncomingCall, MediaFormat, RefusalReason } from '../carrier.ts';
-import { REFUSAL_SENTENCES } from '../refusals.ts';
-import { element, renderXml, type XmlElement } from '../xml.ts';
+import type { IncomingCall, MediaFormat } from '../carrier.ts';
+import { parameter, response } from '../voice-markup.ts';
+import { element } from '../xml.ts';
 import type { SignalwireAddresses } from './settings.ts';
 
 /** SignalWire's answer documents. Verbs and attributes: SignalWire's cXML reference (Connect, Stream, Dial, Say). */
-const VOICE = { language: 'en-US' };
-
-/** How long a transfer rings before the caller is handed back to us, in seconds. */
-const RING_SECONDS = '30';
-const MAX_PARAMETER_CHARACTERS = 400;
 
 /** `PCMU@8000h`, `L16@16000h`, `L16@24000h`. */
 function codecName({ encoding, sampleRate }: MediaFormat): string {
@@ -46,32 +41,4 @@ export function streamDocument(
     ),
     element('Redirect', { method: 'POST' }, addresses.after),
   );
-}
-
-/** A spoken sentence instead of `<Reject>`, whose busy tone leaves the caller guessing. */
-export function refusalDocument(reason: RefusalReason): string {
-  return response(element('Say', VOICE, REFUSAL_SENTENCES[reason]), element('Hangup', {}));
-}
-
-export function hangupDocument(): string {
-  return response(element('Hangup', {}));
-}
-
-/** Dials E.164 or `sip:`; when that ends, answered or not, SignalWire asks `after` with the result. */
-export function dialDocument(target: string, addresses: SignalwireAddresses): string {
-  return response(
-    element(
-      'Dial',
-      { action: addresses.after, method: 'POST', timeout: RING_SECONDS },
-      element(/^sips?:/i.test(target) ? 'Sip' : 'Number', {}, target),
-    ),
-  );
-}
-
-function parameter(name: string, value: string): XmlElement {
-  return element('Parameter', { name, value: value.slice(0, MAX_PARAMETER_CHARACTERS) });
-}
-
-function response(...verbs: XmlElement[]): string {
-  return renderXml(element('Response', {}, ...verbs));
 }

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { RawRequest, Verification } from '../carrier.ts';
-import { type FormFields, originForms, parseForm } from '../twilio/signature.ts';
+import { type FormFields, parseForm } from '../form-fields.ts';
+import { originForms } from '../origin-forms.ts';
 
 /**
  * SignalWire's signature of cXML requests: base64 of HMAC-SHA1, keyed with the project's signing key, over the address

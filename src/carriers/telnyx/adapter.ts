@@ -24,6 +24,7 @@ const CAPABILITIES: CarrierCapabilities = {
   hangup: 'api',
   transfer: 'api',
   transferReports: true,
+  detectsMachines: true,
   closeEndsCall: false,
   outlivesStream: true,
   sendsContinuously: true,

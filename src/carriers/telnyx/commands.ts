@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type ApiCall, type ApiDependencies, callApi } from '../api-client.ts';
+import { type ApiCall, type ApiDependencies, callApi, type Judgement, judgeStatus } from '../api-client.ts';
 import type { ControlResult } from '../carrier.ts';
 import { isObject } from '../json-messages.ts';
 import type { TelnyxSettings } from './settings.ts';
@@ -116,12 +116,12 @@ export function commandId(callId: string, deed: string): string {
   return hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-export function judgeReply(status: number, code: string | null): ReturnType<ApiCall['judge']> {
-  const found = code === null ? `status ${status}` : `status ${status} with error code ${code}`;
-  if (status >= 200 && status < 300) return { result: 'done', found };
-  if (code === ALREADY_ENDED) return { result: 'already-ended', found };
-  const mayPass = status === 408 || status === 429 || status >= 500;
-  return { result: mayPass ? 'retryable' : 'failed', found };
+export function judgeReply(status: number, code: string | null): Judgement {
+  return judgeStatus(
+    status,
+    code === ALREADY_ENDED,
+    code === null ? undefined : `status ${status} with error code ${code}`,
+  );
 }
 
 /** Telnyx's errors are JSON with a list whose codes are strings of digits; a proxy's page has none. */

@@ -8,14 +8,14 @@ import {
   fieldOf,
   isObject,
   type Message,
-  nameForPeople,
-  parseObject,
   textParameters,
   unusable,
   WholeNumber,
   wholeNumber,
 } from '../json-messages.ts';
+import { keyOf } from '../keypad.ts';
 import { MediaReader } from '../media-reader.ts';
+import { audioOf, formatForPeople, markNameOf, sortMessage, unusableFields } from '../text-stream.ts';
 import { DigitOrder } from './digit-order.ts';
 import { Outbound } from './outbound.ts';
 import { ReorderWindow } from './reorder.ts';
@@ -26,7 +26,6 @@ import type { TelnyxSettings } from './settings.ts';
  * WebSockets" (also fixtures/carriers/telnyx). The two directions may have different encodings: what we send we said
  * ourselves, what we are sent `start` says, and a leg in A-law is A-law whatever was asked for.
  */
-const MAX_MARK_CHARACTERS = 256;
 const NAMES = { stream: 'stream_id', sequence: 'sequence_number' };
 const PLAIN_ID = /^[A-Za-z0-9_:.+-]{1,128}$/;
 
@@ -66,25 +65,20 @@ class TelnyxMediaPort implements MediaPort {
   }
 
   decode(data: Buffer, isBinary: boolean): readonly MediaEvent[] {
-    if (isBinary) return fault('unexpected-binary', `a binary message of ${data.length} bytes`);
     const reader = this.#reader;
-    if (reader !== null && !this.#stopped && reader.read(data)) {
+    if (!isBinary && reader !== null && !this.#stopped && reader.read(data)) {
       return this.#heard(reader.payload, reader.chunk, reader.timestamp, reader.sequence);
     }
-    const message = parseObject(data);
-    if (message === null) return fault('bad-json', `a message of ${data.length} bytes is no JSON object`);
-    const event = message['event'];
-    if (event === 'connected') return [];
-    if (event === 'start') return this.#decodeStart(message);
-    const decode = typeof event === 'string' ? this.#decoders.get(event) : undefined;
-    if (decode === undefined) return fault('unknown-event', nameForPeople(event));
-    if (this.#streamId === null) return fault('before-start', `"${event}" before "start"`);
-    if (this.#stopped) return fault('out-of-order', `"${event}" after "stop"`);
-    const streamId = message['stream_id'];
-    if (streamId !== undefined && streamId !== this.#streamId) {
-      return fault('wrong-stream', `"${event}" of another stream`);
-    }
-    return decode(message, wholeNumber(message['sequence_number']));
+    const sorted = sortMessage(data, isBinary, {
+      greeting: 'connected',
+      idName: 'stream_id',
+      id: this.#streamId,
+      stopped: this.#stopped,
+      decoders: this.#decoders,
+    });
+    if (sorted.as === 'fault') return sorted.events;
+    if (sorted.as === 'start') return this.#decodeStart(sorted.message);
+    return sorted.decode(sorted.message, wholeNumber(sorted.message['sequence_number']));
   }
 
   encode(command: MediaCommand): readonly string[] {
@@ -120,20 +114,20 @@ class TelnyxMediaPort implements MediaPort {
   ]);
 
   #decodeStart(message: Message): readonly MediaEvent[] {
-    if (this.#streamId !== null) return fault('second-start', 'another "start" on a started stream');
     const streamId = StreamId.safeParse(message['stream_id']);
     const parsed = Start.safeParse(message['start']);
     if (!streamId.success || !parsed.success) {
-      const issues = parsed.success ? [] : parsed.error.issues;
-      const fields = new Set(issues.map((issue) => issue.path.join('.') || 'start'));
-      if (!streamId.success) fields.add('stream_id');
-      return unusable(CLOSE_PROTOCOL, `reading "start": found no usable ${[...fields].join(', ')}`);
+      const fields = [
+        ...(parsed.success ? [] : unusableFields(parsed.error)),
+        ...(streamId.success ? [] : ['stream_id']),
+      ];
+      return unusable(CLOSE_PROTOCOL, `reading "start": found no usable ${fields.join(', ')}`);
     }
     const { media_format, call_control_id, from, to } = parsed.data;
     const receive = formatOf(media_format);
     if (receive === null) {
-      const { encoding, sample_rate, channels } = media_format;
-      const found = `${nameForPeople(encoding)} at ${sample_rate} Hz with ${channels} channels`;
+      const { encoding, sample_rate: sampleRate, channels } = media_format;
+      const found = formatForPeople({ encoding, sampleRate, channels });
       return unusable(
         CLOSE_UNSUPPORTED,
         `starting a stream: found ${found}, wanted PCMU or PCMA at 8000 Hz, or L16 at 8000, 16000 or 24000 Hz, with 1`,
@@ -152,20 +146,11 @@ class TelnyxMediaPort implements MediaPort {
     return [{ type: 'started', start: { ...start, receive, send: this.#send } }];
   }
 
-  /** Checked by hand rather than by a schema: this is the message that comes fifty times a second. */
   #decodeMedia(message: Message, sequence: number | null): readonly MediaEvent[] {
-    const media = message['media'];
-    if (!isObject(media)) return fault('bad-payload', '"media" without a body');
-    const { payload, track } = media;
-    // Should somebody ask Telnyx for both tracks, ours must not come back as the caller's voice.
-    if (typeof track === 'string' && track.startsWith('outbound')) {
-      return fault('unknown-event', '"media" of the outbound track');
-    }
-    if (typeof payload !== 'string') return fault('bad-payload', '"media" without a payload');
-    // Lenient: white space, missing padding and the URL alphabet all decode to what was meant.
-    const bytes = Buffer.from(payload, 'base64');
-    if (bytes.length === 0 && payload !== '') return fault('bad-payload', 'a payload that is no base64');
-    return this.#heard(bytes, wholeNumber(media['chunk']), wholeNumber(media['timestamp']), sequence);
+    const audio = audioOf(message);
+    if (audio.payload === null) return audio.events;
+    const { payload, media } = audio;
+    return this.#heard(payload, wholeNumber(media['chunk']), wholeNumber(media['timestamp']), sequence);
   }
 
   #heard(
@@ -185,18 +170,14 @@ class TelnyxMediaPort implements MediaPort {
   }
 
   #decodeDtmf(message: Message, sequence: number | null): readonly MediaEvent[] {
-    const digit = fieldOf(message, 'dtmf', 'digit');
-    if (typeof digit !== 'string' || !/^[0-9*#A-Da-d]$/.test(digit)) {
-      return fault('bad-payload', '"dtmf" without one digit');
-    }
-    return this.#digits.put(sequence, { type: 'dtmf', digit: digit.toUpperCase() });
+    const key = keyOf(fieldOf(message, 'dtmf', 'digit'));
+    if (key === null) return fault('bad-payload', '"dtmf" without one digit');
+    return this.#digits.put(sequence, { type: 'dtmf', digit: key });
   }
 
   #decodeMark(message: Message, sequence: number | null): readonly MediaEvent[] {
-    const name = fieldOf(message, 'mark', 'name');
-    if (typeof name !== 'string' || name === '' || name.length > MAX_MARK_CHARACTERS) {
-      return fault('bad-payload', 'a mark without a usable name');
-    }
+    const name = markNameOf(fieldOf(message, 'mark', 'name'));
+    if (name === null) return fault('bad-payload', 'a mark without a usable name');
     const keys = this.#digits.saw(sequence, false);
     return [...keys, { type: 'mark', name, outcome: this.#marks.echoed(name) }];
   }

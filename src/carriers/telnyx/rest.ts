@@ -2,10 +2,10 @@ import type { ApiDependencies } from '../api-client.ts';
 import { dialByApi } from '../api-json.ts';
 import type { ControlPort, DialRequest } from '../carrier.ts';
 import { isObject } from '../json-messages.ts';
+import { RING_SECONDS } from '../voice-markup.ts';
 import { dialState, transferState } from './client-state.ts';
 import { apiOrigin, type Commands, commandId, errorCodeOf, jsonRequest, judgeReply } from './commands.ts';
 import { type TelnyxSettings, telnyxAddresses } from './settings.ts';
-import { RING_SECONDS } from './texml.ts';
 
 /** What Telnyx takes for `timeout_secs`. */
 const MIN_RING_SECONDS = 5;

@@ -1,13 +1,15 @@
 import type { ApiDependencies } from '../api-client.ts';
 import type { AfterStream, HttpReply, IncomingCall, RawRequest, WebhookPort } from '../carrier.ts';
 import { parseFormEvent } from '../form-events.ts';
+import { parseForm } from '../form-fields.ts';
 import { parseObject } from '../json-messages.ts';
-import { parseForm } from '../twilio/signature.ts';
+import { dialDocument, hangupDocument, refusalDocument } from '../voice-markup.ts';
+import { xmlReply } from '../xml.ts';
 import type { Answering } from './answer.ts';
 import { parseCallEvent } from './call-events.ts';
 import { type TelnyxSettings, telnyxAddresses } from './settings.ts';
 import { readPublicKeys, verifySignature } from './signature.ts';
-import { dialDocument, hangupDocument, refusalDocument, streamDocument } from './texml.ts';
+import { streamDocument, VOICE } from './texml.ts';
 
 const OPEN_BRACE = 0x7b;
 /** Of a TeXML request that names no account: what tells it from a Call Control event, which never does. */
@@ -40,18 +42,18 @@ export function createTelnyxWebhook(
       return { ...event, call: { ...event.call, accountId: event.call.accountId ?? UNNAMED_ACCOUNT } };
     },
     async accept(call, streamPath) {
-      if (isTexml(call)) return texml(streamDocument(call, streamPath, addresses, settings));
+      if (isTexml(call)) return xmlReply(streamDocument(call, streamPath, addresses, settings));
       await answering.accept(call, streamPath);
       return NO_CONTENT;
     },
     async reject(call, reason) {
-      if (isTexml(call)) return texml(refusalDocument(reason));
+      if (isTexml(call)) return xmlReply(refusalDocument(reason, VOICE));
       // Telnyx waits two seconds for an answer: less than the sentence takes.
       void answering.refuse(call, reason);
       return NO_CONTENT;
     },
     continueWith: (plan: AfterStream) =>
-      texml(plan.kind === 'hangup' ? hangupDocument() : dialDocument(plan.target, addresses)),
+      xmlReply(plan.kind === 'hangup' ? hangupDocument() : dialDocument(plan.target, null, addresses.after)),
     acknowledge: () => NO_CONTENT,
   };
 }
@@ -63,8 +65,4 @@ function isJson({ body }: RawRequest): boolean {
 
 function isTexml(call: IncomingCall): boolean {
   return call.accountId !== null;
-}
-
-function texml(body: string): HttpReply {
-  return { status: 200, contentType: 'text/xml; charset=utf-8', body };
 }

@@ -22,6 +22,7 @@ const CAPABILITIES: CarrierCapabilities = {
   // Closing the stream makes Twilio ask what comes next: a transfer that needs no API, and no second try.
   transfer: 'continuation',
   transferReports: true,
+  detectsMachines: true,
   // For the same reason a closed stream ends nothing until `/twilio/after` has said so.
   closeEndsCall: false,
   outlivesStream: false,

@@ -1,6 +1,8 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { parse as parseQuery, stringify as stringifyQuery } from 'node:querystring';
 import type { RawRequest, Verification } from '../carrier.ts';
+import { type FormFields, parseForm } from '../form-fields.ts';
+import { originForms } from '../origin-forms.ts';
 
 /**
  * Twilio's request signature: base64 of HMAC-SHA1, keyed with the account's auth token, over the address that Twilio
@@ -9,21 +11,6 @@ import type { RawRequest, Verification } from '../carrier.ts';
  * must be idempotent.
  */
 export const SIGNATURE_HEADER = 'x-twilio-signature';
-
-/** Form fields by name; a name may come more than once. */
-export type FormFields = ReadonlyMap<string, readonly string[]>;
-
-/** `body` is read as a form whatever its content type claims, so that a false claim cannot hide fields from the check. */
-export function parseForm(body: string): FormFields {
-  const fields = new Map<string, string[]>();
-  // The constructor would swallow a leading "?", and with it part of the first field's name.
-  for (const [name, value] of new URLSearchParams(body.startsWith('?') ? `&${body}` : body)) {
-    const values = fields.get(name);
-    if (values === undefined) fields.set(name, [value]);
-    else values.push(value);
-  }
-  return fields;
-}
 
 export function twilioSignature(authToken: string, url: string, signedFields = ''): string {
   return createHmac('sha1', authToken)
@@ -79,12 +66,6 @@ export function verifySignature(
     }
   }
   return matches ? { ok: true } : { ok: false, reason: 'mismatch' };
-}
-
-/** The origin with and without its port: which one Twilio signs is not consistent, as its own helper shows. */
-export function originForms(origin: URL, defaultPort: string): readonly [string, string] {
-  const scheme = `${origin.protocol}//`;
-  return [`${scheme}${origin.hostname}`, `${scheme}${origin.hostname}:${origin.port || defaultPort}`];
 }
 
 /** Twilio's helper also accepts the signature of an address with its query escaped anew; some of its back ends do so. */

@@ -1,6 +1,7 @@
 import type { UpgradePort } from '../carrier.ts';
+import { originForms } from '../origin-forms.ts';
 import { streamOrigin, type TwilioSettings } from './settings.ts';
-import { originForms, verifySignature } from './signature.ts';
+import { verifySignature } from './signature.ts';
 
 /**
  * Twilio signs a stream's handshake like a webhook, over the address in its `wss://` form and without fields. Whether

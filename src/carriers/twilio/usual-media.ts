@@ -4,6 +4,7 @@
  * a byte is no match and goes the long way, which must give the same events.
  */
 import { decodeBase64 } from '../base64-bytes.ts';
+import type { AudioEvent } from '../media-streams.ts';
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
 const HEAD = ascii('{"event":"media","sequenceNumber":"');
@@ -16,13 +17,8 @@ const CLOSE = 0x7d;
 const ZERO = 0x30;
 const MAX_TIMESTAMP_DIGITS = 15;
 
-export interface UsualMedia {
-  readonly payload: Buffer;
-  readonly mediaTimeMs: number;
-}
-
 /** @param streamSid bytes of the stream's id. @returns null for everything that is not the usual message of that stream */
-export function readUsualMedia(data: Buffer, streamSid: Uint8Array): UsualMedia | null {
+export function readUsualMedia(data: Buffer, streamSid: Uint8Array): AudioEvent | null {
   let at = matches(data, 0, HEAD);
   at = digits(data, at);
   if (at < 0 || data[at] !== QUOTE) return null;
@@ -49,7 +45,7 @@ export function readUsualMedia(data: Buffer, streamSid: Uint8Array): UsualMedia 
   }
   if (data[at] !== CLOSE || at + 1 !== data.length) return null;
   const payload = decodeBase64(data, from, to);
-  return payload === null ? null : { payload, mediaTimeMs };
+  return payload === null ? null : { type: 'audio', payload, mediaTimeMs };
 }
 
 /** The index behind `literal`, which must stand at `at`; -1 when it does not, or when `at` is -1 already. */

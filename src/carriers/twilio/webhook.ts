@@ -1,10 +1,11 @@
-import type { AfterStream, HttpReply, RawRequest, WebhookPort } from '../carrier.ts';
-import { only, parseFormEvent } from '../form-events.ts';
+import type { AfterStream, WebhookPort } from '../carrier.ts';
+import { parseFormEvent } from '../form-events.ts';
+import { dialRefOf, fieldsOf, only, queryOf } from '../form-fields.ts';
+import { dialDocument, hangupDocument, refusalDocument } from '../voice-markup.ts';
+import { xmlReply } from '../xml.ts';
 import { type TwilioSettings, twilioAddresses } from './settings.ts';
-import { type FormFields, parseForm, verifyWebhook } from './signature.ts';
-import { dialDocument, hangupDocument, refusalDocument, streamDocument } from './twiml.ts';
-
-const DIAL_REF = /^[A-Za-z0-9_-]{1,64}$/;
+import { verifyWebhook } from './signature.ts';
+import { streamDocument } from './twiml.ts';
 
 export function createTwilioWebhook(settings: TwilioSettings, publicUrl: string): WebhookPort {
   const addresses = twilioAddresses(publicUrl);
@@ -21,32 +22,11 @@ export function createTwilioWebhook(settings: TwilioSettings, publicUrl: string)
       return account === settings.accountSid ? verdict : { ok: false, reason: 'mismatch' };
     },
     parse: (request, kind) =>
-      parseFormEvent(fieldsOf(request), kind, { carrier: 'twilio', dialRef: dialRefOf(request) }),
-    accept: async (call, streamPath) => twiml(streamDocument(call, streamPath, addresses)),
-    reject: async (_call, reason) => twiml(refusalDocument(reason)),
+      parseFormEvent(fieldsOf(request), kind, { carrier: 'twilio', dialRef: dialRefOf(queryOf(request)) }),
+    accept: async (call, streamPath) => xmlReply(streamDocument(call, streamPath, addresses)),
+    reject: async (_call, reason) => xmlReply(refusalDocument(reason)),
     continueWith: (plan: AfterStream) =>
-      twiml(plan.kind === 'hangup' ? hangupDocument() : dialDocument(plan.target, null, addresses)),
+      xmlReply(plan.kind === 'hangup' ? hangupDocument() : dialDocument(plan.target, null, addresses.after)),
     acknowledge: () => ({ status: 204, contentType: 'text/plain', body: '' }),
   };
-}
-
-/** Exactly the fields whose signature was checked: of a GET the query's, otherwise the body's and nothing else. */
-function fieldsOf(request: RawRequest): FormFields {
-  if (request.method.toUpperCase() !== 'GET') return parseForm(request.body.toString('utf8'));
-  return parseForm(queryOf(request));
-}
-
-/** The address that a placed call asks is ours, and has its `ref`; it is signed with the rest. */
-function dialRefOf(request: RawRequest): string | null {
-  const ref = only(parseForm(queryOf(request)), 'ref');
-  return ref !== null && DIAL_REF.test(ref) ? ref : null;
-}
-
-function queryOf({ target }: RawRequest): string {
-  const start = target.indexOf('?');
-  return start === -1 ? '' : target.slice(start + 1);
-}
-
-function twiml(body: string): HttpReply {
-  return { status: 200, contentType: 'text/xml; charset=utf-8', body };
 }

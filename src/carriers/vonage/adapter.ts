@@ -22,6 +22,7 @@ const CAPABILITIES: CarrierCapabilities = {
   hangup: 'api',
   transfer: 'api',
   transferReports: true,
+  detectsMachines: true,
   // Vonage asks `/vonage/after` first, since the stream's events are synchronous.
   closeEndsCall: false,
   outlivesStream: false,

@@ -6,7 +6,7 @@ import {
   fieldOf,
   type Message,
   nameForPeople,
-  parseObject,
+  parseMessage,
   textParameters,
   unusable,
 } from '../json-messages.ts';
@@ -69,7 +69,7 @@ class VonageMediaPort implements MediaPort {
   }
 
   #decodeText(data: Buffer): readonly MediaEvent[] {
-    const message = parseObject(data);
+    const message = parseMessage(data);
     if (message === null) return fault('bad-json', `a message of ${data.length} bytes is no JSON object`);
     const event = message['event'];
     if (event === 'websocket:connected') return this.#decodeStart(message);

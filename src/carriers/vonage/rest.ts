@@ -1,4 +1,4 @@
-import { type ApiCall, type ApiDependencies, callApi } from '../api-client.ts';
+import { type ApiCall, type ApiDependencies, callApi, judgeStatus } from '../api-client.ts';
 import { dialByApi } from '../api-json.ts';
 import type { ControlPort, ControlResult, DialRequest } from '../carrier.ts';
 import { apiToken, readPrivateKey } from './api-token.ts';
@@ -51,7 +51,7 @@ export function createVonageControl(
           body: JSON.stringify(body),
         };
       },
-      judge: judgeReply,
+      judge: (status) => judgeStatus(status, status === 404),
       repeat,
     };
   }
@@ -109,12 +109,4 @@ function dialBody({ ref, from, to, ringSeconds, detectMachine }: DialRequest, li
 function uuidIn(json: unknown): string | null {
   const uuid = (json as { uuid?: unknown } | null)?.uuid;
   return typeof uuid === 'string' ? uuid : null;
-}
-
-function judgeReply(status: number): { result: ControlResult; found: string } {
-  const found = `status ${status}`;
-  if (status >= 200 && status < 300) return { result: 'done', found };
-  if (status === 404) return { result: 'already-ended', found };
-  const mayPass = status === 408 || status === 429 || status >= 500;
-  return { result: mayPass ? 'retryable' : 'failed', found };
 }

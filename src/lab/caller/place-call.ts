@@ -24,10 +24,11 @@ export type CarrierAccount =
 
 /** @throws OffhookError ERR_CALL as `runCall` does */
 export function placeCarrierCall(account: CarrierAccount, options: CallOptions): Promise<CallRun> {
-  return runCall(options, (call) => createSide(account, call));
+  return runCall(options, (call) => createCarrierSide(account, call));
 }
 
-function createSide(account: CarrierAccount, call: CallContext): CarrierSide {
+/** What that carrier does around a stream, one step at a time. */
+export function createCarrierSide(account: CarrierAccount, call: CallContext): CarrierSide {
   switch (account.carrier) {
     case 'twilio':
       return createTwilioSide(account, call);

@@ -26,6 +26,7 @@ export const CAPABILITIES: CarrierCapabilities = {
   hangup: 'api',
   transfer: 'none',
   transferReports: false,
+  detectsMachines: false,
   closeEndsCall: false,
   outlivesStream: false,
   sendsContinuously: true,

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import plivo from 'plivo';
 import { describe, expect, test } from 'vitest';
+import { parseForm } from '../../../src/carriers/form-fields.ts';
 import { plivoSignature, signedText, verifySignature } from '../../../src/carriers/plivo/signature.ts';
-import { parseForm } from '../../../src/carriers/twilio/signature.ts';
 import { encodeForm, type Form, sign } from './support.ts';
 
 const TOKEN = 'token123';

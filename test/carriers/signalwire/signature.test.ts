@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { RawRequest } from '../../../src/carriers/carrier.ts';
+import { parseForm } from '../../../src/carriers/form-fields.ts';
 import {
   signalwireSignature,
   signedForm,
   verifyWebhook,
 } from '../../../src/carriers/signalwire/signature.ts';
-import { parseForm } from '../../../src/carriers/twilio/signature.ts';
 import { encodeForm, type Form, PUBLIC_URL, sdk, signedPost } from './support.ts';
 
 const KEY = 'PSKtest';

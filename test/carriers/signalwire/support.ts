@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { RawRequest } from '../../../src/carriers/carrier.ts';
 import type { SignalwireSettings } from '../../../src/carriers/signalwire/settings.ts';
+import { encodeForm, type Form } from '../forms.ts';
 
 /** SignalWire's own package signs; what it exports only checks. */
 interface Webhooks {
@@ -21,15 +22,7 @@ export const settings = {
   audio: { encoding: 'pcmu', sampleRate: 8000 },
 } as const satisfies SignalwireSettings;
 
-export type Form = Record<string, string | string[]>;
-
-/** The form as a carrier writes it: repeated names one after the other. */
-export function encodeForm(form: Form): string {
-  const pairs = Object.entries(form).flatMap(([name, value]) =>
-    (Array.isArray(value) ? value : [value]).map((one) => [name, one] as [string, string]),
-  );
-  return new URLSearchParams(pairs).toString();
-}
+export { encodeForm, type Form };
 
 /** A POST as SignalWire's own package signs it. */
 export function signedPost(

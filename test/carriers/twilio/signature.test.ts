@@ -7,12 +7,8 @@ import {
 } from 'twilio/lib/webhooks/webhooks.js';
 import { describe, expect, test } from 'vitest';
 import type { RawRequest } from '../../../src/carriers/carrier.ts';
-import {
-  parseForm,
-  signedForm,
-  twilioSignature,
-  verifyWebhook,
-} from '../../../src/carriers/twilio/signature.ts';
+import { parseForm } from '../../../src/carriers/form-fields.ts';
+import { signedForm, twilioSignature, verifyWebhook } from '../../../src/carriers/twilio/signature.ts';
 import { encodeForm, type Form, PUBLIC_URL, signedPost } from './support.ts';
 
 const TOKEN = '12345';

@@ -1,6 +1,7 @@
 import { getExpectedTwilioSignature } from 'twilio/lib/webhooks/webhooks.js';
 import type { RawRequest } from '../../../src/carriers/carrier.ts';
 import type { TwilioSettings } from '../../../src/carriers/twilio/settings.ts';
+import { encodeForm, type Form } from '../forms.ts';
 
 export const PUBLIC_URL = 'https://gw.example.com';
 export const settings = {
@@ -9,15 +10,7 @@ export const settings = {
   verifyStream: 'required',
 } as const satisfies TwilioSettings;
 
-export type Form = Record<string, string | string[]>;
-
-/** The form as a carrier writes it: repeated names one after the other. */
-export function encodeForm(form: Form): string {
-  const pairs = Object.entries(form).flatMap(([name, value]) =>
-    (Array.isArray(value) ? value : [value]).map((one) => [name, one] as [string, string]),
-  );
-  return new URLSearchParams(pairs).toString();
-}
+export { encodeForm, type Form };
 
 /** A POST as Twilio's own package signs it. */
 export function signedPost(

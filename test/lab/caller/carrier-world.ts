@@ -7,7 +7,7 @@ import { readClips } from '../../../src/call/clips.ts';
 import type { JournalEntry, JournalEntryOf } from '../../../src/call/journal.ts';
 import { createCallRegistry } from '../../../src/call/registry.ts';
 import type { CarrierAdapter, CarrierId } from '../../../src/carriers/carrier.ts';
-import { systemClock } from '../../../src/clock.ts';
+import { type Clock, systemClock } from '../../../src/clock.ts';
 import { type Gateway, openGateway } from '../../../src/gateway.ts';
 import { createConnector } from '../../../src/gemini/connect.ts';
 import { startAsteriskApi } from '../../../src/lab/caller/asterisk/api.ts';
@@ -19,7 +19,7 @@ import { startSignalwireApi } from '../../../src/lab/caller/signalwire/api.ts';
 import { startTelnyxApi } from '../../../src/lab/caller/telnyx/api.ts';
 import { startTwilioApi } from '../../../src/lab/caller/twilio/api.ts';
 import { startVonageApi } from '../../../src/lab/caller/vonage/api.ts';
-import { startEmulator } from '../../../src/lab/emulator/server.ts';
+import { type Emulator, startEmulator } from '../../../src/lab/emulator/server.ts';
 import type { Scenario } from '../../../src/lab/scenario.ts';
 import { configFrom } from '../../../src/main.ts';
 import { createLog } from '../../../src/observability/log.ts';
@@ -41,6 +41,11 @@ const ROOT = join(import.meta.dirname, '../../..');
 
 export interface CarrierWorld {
   readonly gateway: Gateway;
+  readonly emulator: Emulator;
+  /** The gateway's. */
+  readonly clock: Clock;
+  /** Every entry of every call, with the carrier's name of the call. */
+  readonly journal: readonly (JournalEntry & { readonly callId: string })[];
   readonly accounts: Readonly<Record<CarrierId | 'texml', CarrierAccount>>;
   readonly adapters: ReadonlyMap<CarrierId, CarrierAdapter>;
   /** Calls that the gateway asks each carrier for. */
@@ -51,7 +56,10 @@ export interface CarrierWorld {
   close(): Promise<void>;
 }
 
-export async function startCarrierWorld(scenario: Scenario): Promise<CarrierWorld> {
+export async function startCarrierWorld(
+  scenario: Scenario,
+  { clock = systemClock, maxCalls = 100 }: { readonly clock?: Clock; readonly maxCalls?: number } = {},
+): Promise<CarrierWorld> {
   const dataDir = mkdtempSync(join(tmpdir(), 'offhook-carriers-'));
   const problems: string[] = [];
   const journal: (JournalEntry & { readonly callId: string })[] = [];
@@ -61,7 +69,7 @@ export async function startCarrierWorld(scenario: Scenario): Promise<CarrierWorl
     telnyx: await startTelnyxApi(TELNYX),
     plivo: await startPlivoApi(PLIVO),
     vonage: await startVonageApi({
-      clock: systemClock,
+      clock,
       applicationId: VONAGE.applicationId,
       publicKey: VONAGE_PUBLIC_KEY,
     }),
@@ -87,21 +95,22 @@ export async function startCarrierWorld(scenario: Scenario): Promise<CarrierWorl
     BOTS_DIR: join(ROOT, 'bots'),
     DATA_DIR: dataDir,
     GOOGLE_GEMINI_BASE_URL: emulator.url,
+    MAX_CALLS: String(maxCalls),
   });
-  const metrics = createMetrics({ clock: systemClock, version: '0.0.0' });
+  const metrics = createMetrics({ clock, version: '0.0.0' });
   const log = createLog({
     level: 'warn',
     secrets: [],
     destination: { write: (line) => problems.push(line) },
   });
   const gateway = await openGateway(config, {
-    clock: systemClock,
+    clock,
     log,
     metrics,
     adminToken: null,
     carriersFor: (publicUrl) => {
       adapters = buildAdapters(publicUrl, apiUrls, {
-        clock: systemClock,
+        clock,
         random: Math.random,
         fetch: (url, init) => fetch(url, init),
         onProblem: (message) => problems.push(message),
@@ -110,17 +119,16 @@ export async function startCarrierWorld(scenario: Scenario): Promise<CarrierWorl
     },
     createDesk: () =>
       createCallRegistry({
-        clock: systemClock,
-        connectLive: createConnector({ clock: systemClock, baseUrl: emulator.url, onFault: () => {} }),
+        clock,
+        connectLive: createConnector({ clock, baseUrl: emulator.url, onFault: () => {} }),
         bots: openBots(config.data.botsDir, () => {}),
         clips: readClips(join(ROOT, 'assets/clips/en')),
         listeners: [(entry, { carrierCallId }) => journal.push({ ...entry, callId: carrierCallId })],
         meters: metrics.meters,
-        limits: { maxCalls: 100 },
+        limits: { maxCalls },
         outbound: {
           rules: { allow: ['+1555*'], perHour: 100 },
           adapterOf: (id) => adapters.get(id as CarrierId) ?? null,
-          detectsMachines: (id) => id !== 'asterisk',
         },
         onTickFault: (detail) => problems.push(`tick: ${detail}`),
       }),
@@ -129,6 +137,9 @@ export async function startCarrierWorld(scenario: Scenario): Promise<CarrierWorl
 
   return {
     gateway,
+    emulator,
+    clock,
+    journal,
     problems,
     dials: {
       twilio: apis.twilio.dials,
