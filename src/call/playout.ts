@@ -4,14 +4,14 @@
  * hearing. One per stream of a call; it writes, its owner decides.
  */
 import type { MarkOutcome } from '../carriers/carrier.ts';
-import { CarrierClock } from './carrier-clock.ts';
+import { CarrierBuffer } from './carrier-buffer.ts';
 import type { PayloadCodec } from './codec.ts';
 import { CarrierTime, type ClearManners, CutAccount, type PendingMark } from './cut-account.ts';
 import { EchoLevels } from './echo-levels.ts';
 import { FlowHold } from './flow-hold.ts';
+import { OutboundTurns } from './outbound-turns.ts';
 import { PayloadQueue } from './payload-queue.ts';
 import { PendingMarks, parseMark } from './pending-marks.ts';
-import { StartBuffer } from './start-buffer.ts';
 import { TICK_MS } from './ticker.ts';
 
 /** What playout writes to. Each answers false when the stream no longer takes anything. */
@@ -55,18 +55,12 @@ const LEAD_STEP_MS = 100;
 /** The end mark may never come back; then the clock decides. */
 const DRAIN_SLACK_MS = 1_500;
 
-interface TurnRange {
-  readonly turn: number;
-  readonly from: number;
-  audible: boolean;
-}
-
 export class Playout {
   readonly #codec: PayloadCodec;
   readonly #limits: PlayoutLimits;
   readonly #listener: PlayoutListener;
   readonly #queue: PayloadQueue;
-  readonly #clock: CarrierClock;
+  readonly #carrier: CarrierBuffer;
   readonly #samplesPerMs: number;
   #port: PlayoutPort | null = null;
 
@@ -80,17 +74,12 @@ export class Playout {
   /** Silence put before a turn so that a line with jitter does not break it; raised by the owner. */
   #cushionMs = 0;
   #turnOpen = false;
-  readonly #turns: TurnRange[] = [];
+  readonly #turns = new OutboundTurns();
 
   readonly #marks = new PendingMarks();
   #markedTo = 0;
   /** Up to where the port knows of the ends of turns. */
   #endedTo = 0;
-  readonly #startBuffer: StartBuffer;
-  /** From where on the carrier has not let through what was written; null: all is through. */
-  #heldFrom: number | null = null;
-  /** It was left without audio in the middle of a turn before that. */
-  #heldInTurn = false;
   readonly #flow = new FlowHold();
   readonly #carrierTime = new CarrierTime();
   /** The newest stop: what comes back of it may still tell where it cut. */
@@ -111,8 +100,7 @@ export class Playout {
     this.#listener = listener;
     this.#samplesPerMs = codec.sampleRate / 1000;
     this.#queue = new PayloadQueue(codec.bytesPerSample, MAX_QUEUED_MS * this.#samplesPerMs);
-    this.#clock = new CarrierClock(codec.sampleRate);
-    this.#startBuffer = new StartBuffer(limits.startBufferMs, limits.packetMs, this.#samplesPerMs);
+    this.#carrier = new CarrierBuffer(codec.sampleRate, limits.startBufferMs, limits.packetMs);
     this.#leadMs = limits.leadMs;
   }
 
@@ -129,7 +117,7 @@ export class Playout {
   }
 
   get roundTripMs(): number | null {
-    return this.#clock.roundTripMs;
+    return this.#carrier.clock.roundTripMs;
   }
 
   get counts(): {
@@ -168,7 +156,7 @@ export class Playout {
   attach(port: PlayoutPort, nowMs: number): void {
     if (this.#port !== null || this.#sent > this.#heardNow(nowMs)) this.detach(nowMs);
     this.#port = port;
-    this.#startBuffer.reset();
+    this.#carrier.reset();
     this.#clearsOpen = 0;
     this.#write(nowMs);
   }
@@ -177,16 +165,12 @@ export class Playout {
   detach(nowMs: number): void {
     this.#port = null;
     this.#rewind(nowMs);
-    this.#clock.cleared(nowMs);
     this.#newGeneration(nowMs);
   }
 
   /** Queues a payload of `turn` and writes what the lead permits at once. */
   append(payload: Uint8Array, turn: number, nowMs: number): void {
-    if (this.#turns.at(-1)?.turn !== turn) {
-      this.#turns.push({ turn, from: this.#queue.end, audible: false });
-      if (this.#turns.length > 8) this.#turns.shift();
-    }
+    this.#turns.queued(turn, this.#queue.end);
     this.#turnOpen = true;
     const left = this.#queue.append(payload);
     if (left > 0) this.#listener.onOverflow(left / this.#samplesPerMs);
@@ -203,7 +187,7 @@ export class Playout {
   tick(nowMs: number): void {
     if (this.#flow.isOverdue(nowMs)) {
       this.#flow.end(nowMs);
-      this.#clock.caughtUp(this.#sent, nowMs);
+      this.#carrier.clock.caughtUp(this.#sent, nowMs);
     }
     if (this.#flow.active) this.#reckonBehind(nowMs);
     if (this.#sent < this.#queue.end) this.#write(nowMs);
@@ -227,7 +211,7 @@ export class Playout {
   /** Milliseconds until everything written and queued has been played, but for what the carrier holds back for more. */
   remainingMs(nowMs: number): number {
     const queuedMs = (this.#queue.end - this.#sent) / this.#samplesPerMs;
-    return Math.max(0, this.#clock.endMs - nowMs) + queuedMs;
+    return Math.max(0, this.#carrier.clock.endMs - nowMs) + queuedMs;
   }
 
   /** Stops at once and keeps what was not heard; a new generation begins. @returns the position heard */
@@ -285,8 +269,8 @@ export class Playout {
     this.#clearsOpen = 0;
     this.#marksEchoed += 1;
     this.#heardByMark = Math.max(this.#heardByMark, position);
-    if (mediaMs !== null) this.#carrierTime.played(this.#clock.run, position, mediaMs);
-    const slippedMs = this.#clock.echoed(position, nowMs);
+    if (mediaMs !== null) this.#carrierTime.played(this.#carrier.clock.run, position, mediaMs);
+    const slippedMs = this.#carrier.clock.echoed(position, nowMs);
     if (slippedMs > 0) {
       this.#leadMs = Math.min(this.#limits.maxLeadMs, this.#leadMs + LEAD_STEP_MS);
       this.#listener.onUnderrun(slippedMs, 'marks');
@@ -335,7 +319,7 @@ export class Playout {
     for (;;) {
       const waiting = this.#queue.end - this.#sent;
       if (waiting <= 0) break;
-      const aheadMs = Math.max(0, this.#clock.endMs - nowMs) + this.#startBuffer.heldMs;
+      const aheadMs = this.#carrier.aheadMs(nowMs);
       const room = Math.floor((this.#leadMs - aheadMs) * this.#samplesPerMs);
       let take = Math.min(packet, waiting, Math.max(room, aheadMs === 0 ? unit : 0));
       // Whole packets, but for the tail of a turn and for a carrier that is about to run dry or short of its cushion.
@@ -349,9 +333,7 @@ export class Playout {
     if (this.#turnOpen || this.#sent < this.#queue.end) return;
     if (this.#endedTo < this.#sent && port.endOfTurn()) {
       this.#endedTo = this.#sent;
-      const fillMs = this.#startBuffer.fill();
-      this.#letThrough(nowMs);
-      this.#clock.fill(fillMs);
+      this.#ranDry(this.#carrier.turnEnded(nowMs), nowMs);
     }
     if (this.#markedTo < this.#sent) this.#mark(port);
   }
@@ -359,19 +341,16 @@ export class Playout {
   #writePacket(port: PlayoutPort, from: number, to: number, nowMs: number): boolean {
     const payload = this.#queue.view(from, to);
     const level = this.#codec.levelDbov(payload);
-    const starting = this.#heldFrom === null && nowMs >= this.#clock.endMs;
-    const turn = this.#turnAt(from);
+    const starting = this.#carrier.isEmpty(nowMs);
+    const turn = this.#turns.at(from);
     const inTurn = starting && turn !== undefined && from > turn.from && turn.audible;
-    const padMs = starting && !inTurn ? this.#pad(port, from) : 0;
+    const padMs = starting && !inTurn ? this.#pad(port, from, nowMs) : 0;
     if (!port.audio(payload)) return false;
-    if (this.#heldFrom === null) this.#heldInTurn = inTurn;
-    this.#heldFrom ??= from;
+    this.#ranDry(this.#carrier.wrote(from, to, nowMs, inTurn), nowMs);
     this.#sent = to;
-    if (this.#startBuffer.wrote(to - from)) this.#letThrough(nowMs + padMs);
     this.#messages += 1;
     this.#sentMs += (to - from) / this.#samplesPerMs;
-    const endMs = Math.max(nowMs, this.#clock.endMs) + this.#startBuffer.heldMs;
-    this.#echo.wrote(level, endMs, level > AUDIBLE_DBOV);
+    this.#echo.wrote(level, nowMs + this.#carrier.aheadMs(nowMs), level > AUDIBLE_DBOV);
     if (turn !== undefined && !turn.audible && level > AUDIBLE_DBOV) {
       turn.audible = true;
       this.#listener.onAudible(turn.turn, padMs);
@@ -383,26 +362,21 @@ export class Playout {
     return true;
   }
 
-  /** The carrier plays, from now on or behind what it has, everything that was written. */
-  #letThrough(nowMs: number): void {
-    if (this.#heldFrom === null) return;
-    const dryMs = this.#clock.wrote(this.#heldFrom, this.#sent, nowMs);
-    this.#heldFrom = null;
+  #ranDry(dryMs: number, nowMs: number): void {
     // For as long as the carrier itself wanted nothing, it was not left without.
-    const unwantedMs = Math.max(0, nowMs - this.#flow.endedAtMs);
-    if (this.#heldInTurn && dryMs > 0 && unwantedMs > 0)
-      this.#listener.onUnderrun(Math.min(dryMs, unwantedMs), 'clock');
+    const gapMs = Math.min(dryMs, nowMs - this.#flow.endedAtMs);
+    if (gapMs > 0) this.#listener.onUnderrun(gapMs, 'clock');
   }
 
   /** What the carrier has too much of, it has not played: its marks are overdue for a reason. */
   #reckonBehind(nowMs: number): void {
     const { oldest } = this.#marks;
-    if (oldest === null || !this.#clock.isBehind(oldest, this.#sent, nowMs)) return;
-    this.#heard = Math.max(this.#heardByMark, this.#clock.positionAt(nowMs));
+    if (oldest === null || !this.#carrier.clock.isBehind(oldest, this.#sent, nowMs)) return;
+    this.#heard = Math.max(this.#heardByMark, this.#carrier.clock.positionAt(nowMs));
   }
 
   /** Silence before a turn, so that the carrier holds a cushion against the line's jitter from the first packet on. */
-  #pad(port: PlayoutPort, from: number): number {
+  #pad(port: PlayoutPort, from: number, nowMs: number): number {
     const readyMs = (this.#queue.end - from) / this.#samplesPerMs;
     const unitMs = this.#limits.exactFrameMs ?? TICK_MS;
     const padMs = Math.ceil(Math.max(0, this.#cushionMs - readyMs) / unitMs) * unitMs;
@@ -411,14 +385,10 @@ export class Playout {
       const ms = Math.min(padMs - paddedMs, this.#limits.exactFrameMs ?? this.#limits.packetMs);
       const bytes = ms * this.#samplesPerMs * this.#codec.bytesPerSample;
       if (!port.audio(new Uint8Array(bytes).fill(this.#codec.silence))) break;
-      this.#startBuffer.wrote(ms * this.#samplesPerMs);
+      this.#carrier.padded(ms, nowMs);
       paddedMs += ms;
     }
     return paddedMs;
-  }
-
-  #turnAt(position: number): TurnRange | undefined {
-    return this.#turns.findLast((turn) => turn.from <= position);
   }
 
   #mark(port: PlayoutPort): void {
@@ -432,10 +402,9 @@ export class Playout {
   /** Writes `clear` where anything may be unplayed, and begins a generation. @returns the position heard */
   #clearCarrier(nowMs: number): number {
     const sentTo = this.#sent;
-    const { run } = this.#clock;
+    const { run } = this.#carrier.clock;
     const { generation } = this;
     const heard = this.#rewind(nowMs);
-    this.#clock.cleared(nowMs);
     // Before `clear` is written: the marks that it returns must not count as played, however soon they are here.
     const pending = this.#newGeneration(nowMs);
     const zeroMs = this.#carrierTime.zeroMs(run);
@@ -477,14 +446,13 @@ export class Playout {
     this.#echo.cleared();
     // The carrier has nothing any more that could be too much.
     this.#flow.end(nowMs);
-    this.#startBuffer.fill();
-    this.#heldFrom = null;
+    this.#carrier.cleared(nowMs);
     return this.#marks.nextGeneration();
   }
 
   #heardNow(nowMs: number): number {
     if (this.#paused) return this.#sent;
-    const position = Math.min(this.#sent, Math.max(this.#clock.positionAt(nowMs), this.#heardByMark));
+    const position = Math.min(this.#sent, Math.max(this.#carrier.clock.positionAt(nowMs), this.#heardByMark));
     if (position > this.#heard) this.#heard = position;
     return this.#heard;
   }
@@ -494,7 +462,7 @@ export class Playout {
     const byMark = this.#heardByMark >= this.#sent;
     if (!byMark && this.#port !== null && this.#markedTo < this.#sent) this.#mark(this.#port);
     const slackMs = this.#limits.supportsMarks ? DRAIN_SLACK_MS : 300;
-    if (!byMark && nowMs < this.#clock.endMs + slackMs) return;
+    if (!byMark && nowMs < this.#carrier.clock.endMs + slackMs) return;
     this.#watchingDrain = false;
     this.#listener.onDrained();
   }
