@@ -97,15 +97,16 @@ export class SpeechDetector {
    * Takes the next frame of the caller.
    * @param frame 160 samples at 8 kHz
    * @param echoDbov level at which our own audio is being played to the caller now; SILENCE_DBOV when none is
+   * @param isBlanked sound was taken out of it: its silence is not the line's, and nothing is learnt of the noise
    * @throws RangeError for a frame of another length: carriers' audio goes through a Framer first
    */
-  push(frame: Int16Array, echoDbov: number): SpeechChange {
+  push(frame: Int16Array, echoDbov: number, isBlanked = false): SpeechChange {
     const index = this.#frames;
     this.#frames += 1;
     this.#echo[index % ECHO_FRAMES] = echoDbov;
     this.#judge(frame);
     if ((this.#speech & 1) === 1) this.#lastSpeechFrame = index;
-    this.#floor.push(this.#levelDbov, this.#speaking);
+    if (!isBlanked) this.#floor.push(this.#levelDbov, this.#speaking);
     return this.#decide(index);
   }
 

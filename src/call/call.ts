@@ -491,6 +491,12 @@ export class Call implements Ticked {
           this.#conversation?.playout.echoed(event.name, event.outcome, receivedAtMs, mediaMs);
         }
         break;
+      case 'cleared':
+        if (attached) this.#conversation?.playout.cleared(this.#caller?.mediaEndMs ?? null);
+        break;
+      case 'flow':
+        if (attached) this.#conversation?.playout.flow(event.paused, receivedAtMs);
+        break;
       case 'dtmf':
         if (attached) {
           this.journal.write({ type: 'dtmf', pii: { digit: event.digit } });
@@ -509,9 +515,6 @@ export class Call implements Ticked {
         break;
       case 'fault':
         this.#onFault(event.kind, event.detail);
-        break;
-      case 'cleared':
-      case 'flow':
         break;
     }
   }

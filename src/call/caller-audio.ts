@@ -1,7 +1,7 @@
 /**
  * The caller's side of the audio path: a payload is put in its place on the time line, listened to by the speech
  * tracker, and sent up. Where the carrier falls silent without a word, silence is sent in its stead, so that the model
- * hears the pause and can take its turn.
+ * hears the pause and can take its turn; and so it is in the place of a key's tone.
  */
 import { levelDbov } from '../audio/level.ts';
 import type { PayloadCodec } from './codec.ts';
@@ -10,6 +10,7 @@ import { JitterMeter } from './jitter.ts';
 import type { Journal } from './journal.ts';
 import type { SpeechChange, Tracker } from './speech.ts';
 import { TICK_MS } from './ticker.ts';
+import { ToneBlanker } from './tone-blanker.ts';
 import type { CallTotals } from './totals.ts';
 import type { Uplink } from './uplink.ts';
 
@@ -26,6 +27,7 @@ export class CallerAudio {
   readonly #journal: Journal;
   readonly #totals: CallTotals;
   readonly #tracker: Tracker;
+  readonly #tones: ToneBlanker;
   readonly #gaps = new GapFiller();
   readonly jitter = new JitterMeter();
   readonly #silence: Uint8Array;
@@ -44,6 +46,7 @@ export class CallerAudio {
     this.#totals = totals;
     this.#tracker = tracker;
     this.#samplesPerMs = codec.sampleRate / 1000;
+    this.#tones = new ToneBlanker(codec.sampleRate);
     this.#silence = new Uint8Array(TICK_MS * this.#samplesPerMs * codec.bytesPerSample).fill(codec.silence);
     this.#silentSamples = new Int16Array(TICK_MS * this.#samplesPerMs);
   }
@@ -99,8 +102,10 @@ export class CallerAudio {
       this.#totals.lateFrames += 1;
       return null;
     }
-    const change = this.#tracker.push(samples, nowMs, echoDbov);
-    this.#uplink.push(payload, samples);
+    const blanked = this.#tones.blank(samples);
+    const change = this.#tracker.push(samples, nowMs, echoDbov, blanked > 0);
+    this.#uplink.push(blanked > 0 ? this.#codec.encode(samples) : payload, samples);
+    this.#totals.blankedToneMs += blanked / this.#samplesPerMs;
     return change;
   }
 

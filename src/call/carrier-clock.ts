@@ -6,6 +6,8 @@
  * Marks add what cannot be reckoned: that the carrier started late or ran dry.
  */
 
+import { AudioRun } from './audio-run.ts';
+
 /** Lags that are kept; the line changes slowly against a mark every 180 ms. */
 const KEPT_LAGS = 16;
 /** A change of the lag below this is jitter of the line. */
@@ -15,10 +17,8 @@ const MARKS_OF_A_SLIP = 3;
 
 export class CarrierClock {
   readonly #samplesPerMs: number;
-  /** A run is audio that plays without a gap. */
+  #run: AudioRun;
   #runStartMs = 0;
-  #runStart = 0;
-  #runEnd = 0;
   readonly #lags: number[] = [];
   /** How many of the newest lags are of the current run. */
   #runLags = 0;
@@ -28,11 +28,17 @@ export class CarrierClock {
 
   constructor(sampleRate: number) {
     this.#samplesPerMs = sampleRate / 1000;
+    this.#run = new AudioRun(0, this.#samplesPerMs);
+  }
+
+  /** What plays now, or played last. Another one after every gap. */
+  get run(): AudioRun {
+    return this.#run;
   }
 
   /** When the carrier will have played everything written to it. */
   get endMs(): number {
-    return this.#runStartMs + this.#slipMs + (this.#runEnd - this.#runStart) / this.#samplesPerMs;
+    return this.#runStartMs + this.#slipMs + this.#run.ms;
   }
 
   /**
@@ -41,18 +47,39 @@ export class CarrierClock {
    */
   wrote(from: number, to: number, nowMs: number): number {
     const dryMs = nowMs - this.endMs;
-    const inRun = dryMs <= 0 && from === this.#runEnd && this.#runEnd > this.#runStart;
+    const inRun = dryMs <= 0 && from === this.#run.to && !this.#run.isEmpty;
     const ranDry = !inRun && !this.#silenced;
     if (!inRun) this.#startRun(from, nowMs);
-    this.#runEnd = to;
+    this.#run.extend(to);
     this.#silenced = false;
     return ranDry ? Math.max(0, dryMs) : 0;
   }
 
+  /** So much silence was written behind everything so far. */
+  fill(ms: number): void {
+    this.#run.fill(ms);
+  }
+
+  /**
+   * The carrier says that it has more than it wants, and a mark at `position` is overdue: it has not come further than
+   * that, however long ago it should have. @returns whether that is later than reckoned until now
+   */
+  isBehind(position: number, to: number, nowMs: number): boolean {
+    const usualMs = this.roundTripMs ?? 0;
+    if (this.positionAt(nowMs - usualMs - JITTER_MS) <= position) return false;
+    this.#startRun(position, nowMs - usualMs);
+    this.#run.extend(to);
+    return true;
+  }
+
+  /** The carrier must have played everything up to `position` by now, whatever its marks say. */
+  caughtUp(position: number, nowMs: number): void {
+    this.#startRun(position, nowMs);
+  }
+
   /** The position the caller hears when a message written at `nowMs` arrives. */
   positionAt(nowMs: number): number {
-    const played = (nowMs - this.#runStartMs - this.#slipMs) * this.#samplesPerMs;
-    return this.#runStart + Math.min(this.#runEnd - this.#runStart, Math.max(0, Math.floor(played)));
+    return this.#run.positionAfter(nowMs - this.#runStartMs - this.#slipMs);
   }
 
   /**
@@ -60,9 +87,9 @@ export class CarrierClock {
    * @returns ms by which the carrier turns out to play later than reckoned until now: it ran dry for that long
    */
   echoed(position: number, nowMs: number): number {
-    if (position <= this.#runStart || position > this.#runEnd) return 0;
+    if (position <= this.#run.from || position > this.#run.to) return 0;
     const lags = this.#lags;
-    lags.push(this.#unslip(nowMs - this.#runStartMs - (position - this.#runStart) / this.#samplesPerMs));
+    lags.push(this.#unslip(nowMs - this.#runStartMs - this.#run.msTo(position)));
     if (lags.length > KEPT_LAGS) lags.shift();
     this.#runLags += 1;
     const usualMs = this.roundTripMs;
@@ -105,8 +132,7 @@ export class CarrierClock {
 
   #startRun(position: number, nowMs: number): void {
     this.#runStartMs = nowMs;
-    this.#runStart = position;
-    this.#runEnd = position;
+    this.#run = new AudioRun(position, this.#samplesPerMs);
     this.#runLags = 0;
     this.#slipMs = 0;
   }

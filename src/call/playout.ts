@@ -3,11 +3,15 @@
  * to the sample what was queued, sent and heard, can stop at once, and can take up again where the caller stopped
  * hearing. One per stream of a call; it writes, its owner decides.
  */
-import { SILENCE_DBOV } from '../audio/level.ts';
-import { CarrierClock } from './carrier-clock.ts';
+import type { MarkOutcome } from '../carriers/carrier.ts';
+import { CarrierBuffer } from './carrier-buffer.ts';
 import type { PayloadCodec } from './codec.ts';
-import { CarrierTime, CutAccount, type PendingMark } from './cut-account.ts';
+import { CarrierTime, type ClearManners, CutAccount, type PendingMark } from './cut-account.ts';
+import { EchoLevels } from './echo-levels.ts';
+import { FlowHold } from './flow-hold.ts';
+import { OutboundTurns } from './outbound-turns.ts';
 import { PayloadQueue } from './payload-queue.ts';
+import { PendingMarks, parseMark } from './pending-marks.ts';
 import { TICK_MS } from './ticker.ts';
 
 /** What playout writes to. Each answers false when the stream no longer takes anything. */
@@ -19,11 +23,12 @@ export interface PlayoutPort {
   readonly bufferedBytes: number;
 }
 
-export interface PlayoutLimits {
+export interface PlayoutLimits extends ClearManners {
   readonly exactFrameMs: number | null;
   readonly packetMs: number;
   readonly leadMs: number;
   readonly maxLeadMs: number;
+  readonly startBufferMs: number;
   readonly supportsMarks: boolean;
 }
 
@@ -39,7 +44,6 @@ export interface PlayoutListener {
 
 /** A mark every so often: what the caller heard is known to about this. */
 const MARK_EVERY_MS = 160;
-const MAX_PENDING_MARKS = 256;
 /** What was sent is kept for going back: the longest lead and a slow line together. */
 const KEPT_SENT_MS = 1_600;
 const MAX_QUEUED_MS = 240_000;
@@ -50,26 +54,16 @@ const AUDIBLE_DBOV = -60;
 const LEAD_STEP_MS = 100;
 /** The end mark may never come back; then the clock decides. */
 const DRAIN_SLACK_MS = 1_500;
-/** Our own echo comes back within a line's round trip and the telephone's own delay. */
-const ECHO_WINDOW_MS = 500;
-const LEVELS = 64;
-
-interface TurnRange {
-  readonly turn: number;
-  readonly from: number;
-  audible: boolean;
-}
 
 export class Playout {
   readonly #codec: PayloadCodec;
   readonly #limits: PlayoutLimits;
   readonly #listener: PlayoutListener;
   readonly #queue: PayloadQueue;
-  readonly #clock: CarrierClock;
+  readonly #carrier: CarrierBuffer;
   readonly #samplesPerMs: number;
   #port: PlayoutPort | null = null;
 
-  #generation = 1;
   /** Position behind the last sample written in this generation. */
   #sent = 0;
   /** The furthest position the caller is known or reckoned to have heard. */
@@ -80,27 +74,25 @@ export class Playout {
   /** Silence put before a turn so that a line with jitter does not break it; raised by the owner. */
   #cushionMs = 0;
   #turnOpen = false;
-  readonly #turns: TurnRange[] = [];
+  readonly #turns = new OutboundTurns();
 
-  #markNumber = 0;
+  readonly #marks = new PendingMarks();
   #markedTo = 0;
   /** Up to where the port knows of the ends of turns. */
   #endedTo = 0;
-  #pendingMarks: PendingMark[] = [];
-  readonly #carrierTime: CarrierTime;
-  /** The newest stop, whose cleared marks may still tell where it cut. */
+  readonly #flow = new FlowHold();
+  readonly #carrierTime = new CarrierTime();
+  /** The newest stop: what comes back of it may still tell where it cut. */
   #cut: CutAccount | null = null;
+  /** Clears that the carrier has not acknowledged. */
+  #clearsOpen = 0;
   #watchingDrain = false;
   #marksSent = 0;
   #marksEchoed = 0;
   #sentMs = 0;
   #messages = 0;
 
-  /** Levels of what was written, each with the time at which it plays: a ring for the echo gate. */
-  readonly #levelAtMs = new Float64Array(LEVELS);
-  readonly #level = new Float32Array(LEVELS);
-  #levelAt = 0;
-  #lastSoundEndMs = Number.NEGATIVE_INFINITY;
+  readonly #echo = new EchoLevels();
 
   constructor(codec: PayloadCodec, limits: PlayoutLimits, listener: PlayoutListener) {
     this.#codec = codec;
@@ -108,13 +100,12 @@ export class Playout {
     this.#listener = listener;
     this.#samplesPerMs = codec.sampleRate / 1000;
     this.#queue = new PayloadQueue(codec.bytesPerSample, MAX_QUEUED_MS * this.#samplesPerMs);
-    this.#clock = new CarrierClock(codec.sampleRate);
-    this.#carrierTime = new CarrierTime(this.#samplesPerMs);
+    this.#carrier = new CarrierBuffer(codec.sampleRate, limits.startBufferMs, limits.packetMs);
     this.#leadMs = limits.leadMs;
   }
 
   get generation(): number {
-    return this.#generation;
+    return this.#marks.generation;
   }
 
   get paused(): boolean {
@@ -126,7 +117,7 @@ export class Playout {
   }
 
   get roundTripMs(): number | null {
-    return this.#clock.roundTripMs;
+    return this.#carrier.clock.roundTripMs;
   }
 
   get counts(): {
@@ -165,6 +156,8 @@ export class Playout {
   attach(port: PlayoutPort, nowMs: number): void {
     if (this.#port !== null || this.#sent > this.#heardNow(nowMs)) this.detach(nowMs);
     this.#port = port;
+    this.#carrier.reset();
+    this.#clearsOpen = 0;
     this.#write(nowMs);
   }
 
@@ -172,16 +165,12 @@ export class Playout {
   detach(nowMs: number): void {
     this.#port = null;
     this.#rewind(nowMs);
-    this.#clock.cleared(nowMs);
-    this.#newGeneration();
+    this.#newGeneration(nowMs);
   }
 
   /** Queues a payload of `turn` and writes what the lead permits at once. */
   append(payload: Uint8Array, turn: number, nowMs: number): void {
-    if (this.#turns.at(-1)?.turn !== turn) {
-      this.#turns.push({ turn, from: this.#queue.end, audible: false });
-      if (this.#turns.length > 8) this.#turns.shift();
-    }
+    this.#turns.queued(turn, this.#queue.end);
     this.#turnOpen = true;
     const left = this.#queue.append(payload);
     if (left > 0) this.#listener.onOverflow(left / this.#samplesPerMs);
@@ -196,6 +185,11 @@ export class Playout {
   }
 
   tick(nowMs: number): void {
+    if (this.#flow.isOverdue(nowMs)) {
+      this.#flow.end(nowMs);
+      this.#carrier.clock.caughtUp(this.#sent, nowMs);
+    }
+    if (this.#flow.active) this.#reckonBehind(nowMs);
     if (this.#sent < this.#queue.end) this.#write(nowMs);
     // All was heard: nothing to go back to, and a silent call holds no audio.
     else if (this.#queue.start < this.#sent && !this.#paused && this.#heardNow(nowMs) >= this.#sent) {
@@ -214,10 +208,10 @@ export class Playout {
     return this.#heardNow(nowMs);
   }
 
-  /** Milliseconds until everything written and queued has been played. */
+  /** Milliseconds until everything written and queued has been played, but for what the carrier holds back for more. */
   remainingMs(nowMs: number): number {
     const queuedMs = (this.#queue.end - this.#sent) / this.#samplesPerMs;
-    return Math.max(0, this.#clock.endMs - nowMs) + queuedMs;
+    return Math.max(0, this.#carrier.clock.endMs - nowMs) + queuedMs;
   }
 
   /** Stops at once and keeps what was not heard; a new generation begins. @returns the position heard */
@@ -261,30 +255,44 @@ export class Playout {
    * A mark came back. `name` is `g<generation>.<number>`; those of older generations only tell where the stop cut.
    * @param mediaMs the carrier's time, as the caller's newest frame has it; null where frames carry none
    */
-  echoed(
-    name: string,
-    outcome: 'played' | 'cleared' | 'ambiguous',
-    nowMs: number,
-    mediaMs: number | null = null,
-  ): void {
+  echoed(name: string, outcome: MarkOutcome, nowMs: number, mediaMs: number | null = null): void {
     const mark = parseMark(name);
     if (mark === null) return;
-    if (mark.generation === this.#cut?.generation) this.#learnCut(this.#cut, mark.number, mediaMs);
-    if (mark.generation !== this.#generation || outcome === 'cleared') return;
-    const index = this.#pendingMarks.findIndex((pending) => pending.number === mark.number);
-    if (index === -1) return;
-    const { position } = this.#pendingMarks[index] as { position: number };
-    // Marks come back in order: an earlier one that is missing will not come any more.
-    this.#pendingMarks.splice(0, index + 1);
+    if (mark.generation === this.#cut?.generation) {
+      if (outcome === 'played') this.#marksEchoed += 1;
+      if (this.#cut.echoed(mark.number, outcome, mediaMs)) this.#goBackToCut(this.#cut);
+    }
+    if (mark.generation !== this.generation || outcome === 'cleared') return;
+    const position = this.#marks.returned(mark.number);
+    if (position === null) return;
+    // It was sent behind every clear that there was.
+    this.#clearsOpen = 0;
     this.#marksEchoed += 1;
     this.#heardByMark = Math.max(this.#heardByMark, position);
-    if (mediaMs !== null) this.#carrierTime.played(position, mediaMs);
-    const slippedMs = this.#clock.echoed(position, nowMs);
+    if (mediaMs !== null) this.#carrierTime.played(this.#carrier.clock.run, position, mediaMs);
+    const slippedMs = this.#carrier.clock.echoed(position, nowMs);
     if (slippedMs > 0) {
       this.#leadMs = Math.min(this.#limits.maxLeadMs, this.#leadMs + LEAD_STEP_MS);
       this.#listener.onUnderrun(slippedMs, 'marks');
     }
     if (this.#watchingDrain) this.#checkDrained(nowMs);
+  }
+
+  /** The carrier says that a clear is done. `mediaMs`: as of a mark. */
+  cleared(mediaMs: number | null): void {
+    this.#clearsOpen = Math.max(0, this.#clearsOpen - 1);
+    if (this.#clearsOpen === 0 && this.#cut?.acknowledged(mediaMs)) this.#goBackToCut(this.#cut);
+  }
+
+  /** The carrier has more audio than it wants, or (`paused` false) takes more again. */
+  flow(paused: boolean, nowMs: number): void {
+    if (!paused) {
+      this.#flow.end(nowMs);
+      this.#write(nowMs);
+      return;
+    }
+    const heardTo = this.#marks.oldest === null ? this.#heardNow(nowMs) : this.#heardByMark;
+    this.#flow.begin(nowMs, (this.#sent - heardTo) / this.#samplesPerMs);
   }
 
   /** Calls `onDrained` once everything queued by then and later has been heard. */
@@ -299,26 +307,19 @@ export class Playout {
 
   /** The level of our own audio that may be coming back as echo now. */
   echoDbov(nowMs: number): number {
-    if (nowMs - this.#lastSoundEndMs > ECHO_WINDOW_MS) return SILENCE_DBOV;
-    let loudest = SILENCE_DBOV;
-    for (let i = 0; i < LEVELS; i++) {
-      const atMs = this.#levelAtMs[i] as number;
-      const level = this.#level[i] as number;
-      if (level > loudest && atMs <= nowMs && atMs > nowMs - ECHO_WINDOW_MS) loudest = level;
-    }
-    return loudest;
+    return this.#echo.loudestAt(nowMs);
   }
 
   #write(nowMs: number): void {
     const port = this.#port;
-    if (port === null || this.#paused) return;
+    if (port === null || this.#paused || this.#flow.active) return;
     const { exactFrameMs, packetMs } = this.#limits;
     const packet = Math.round((exactFrameMs ?? packetMs) * this.#samplesPerMs);
     const unit = Math.round((exactFrameMs ?? TICK_MS) * this.#samplesPerMs);
     for (;;) {
       const waiting = this.#queue.end - this.#sent;
       if (waiting <= 0) break;
-      const aheadMs = Math.max(0, this.#clock.endMs - nowMs);
+      const aheadMs = this.#carrier.aheadMs(nowMs);
       const room = Math.floor((this.#leadMs - aheadMs) * this.#samplesPerMs);
       let take = Math.min(packet, waiting, Math.max(room, aheadMs === 0 ? unit : 0));
       // Whole packets, but for the tail of a turn and for a carrier that is about to run dry or short of its cushion.
@@ -330,25 +331,26 @@ export class Playout {
       if (!this.#writePacket(port, this.#sent, this.#sent + take, nowMs)) return;
     }
     if (this.#turnOpen || this.#sent < this.#queue.end) return;
-    if (this.#endedTo < this.#sent && port.endOfTurn()) this.#endedTo = this.#sent;
+    if (this.#endedTo < this.#sent && port.endOfTurn()) {
+      this.#endedTo = this.#sent;
+      this.#ranDry(this.#carrier.turnEnded(nowMs), nowMs);
+    }
     if (this.#markedTo < this.#sent) this.#mark(port);
   }
 
   #writePacket(port: PlayoutPort, from: number, to: number, nowMs: number): boolean {
     const payload = this.#queue.view(from, to);
     const level = this.#codec.levelDbov(payload);
-    const starting = nowMs >= this.#clock.endMs;
-    const turn = this.#turnAt(from);
+    const starting = this.#carrier.isEmpty(nowMs);
+    const turn = this.#turns.at(from);
     const inTurn = starting && turn !== undefined && from > turn.from && turn.audible;
-    const padMs = starting && !inTurn ? this.#pad(port, from) : 0;
+    const padMs = starting && !inTurn ? this.#pad(port, from, nowMs) : 0;
     if (!port.audio(payload)) return false;
-    if (starting) this.#carrierTime.runBegins(from);
-    const dryMs = this.#clock.wrote(from, to, nowMs + padMs);
-    if (inTurn && dryMs > 0) this.#listener.onUnderrun(dryMs, 'clock');
+    this.#ranDry(this.#carrier.wrote(from, to, nowMs, inTurn), nowMs);
     this.#sent = to;
     this.#messages += 1;
     this.#sentMs += (to - from) / this.#samplesPerMs;
-    this.#keepLevel(level, this.#clock.endMs);
+    this.#echo.wrote(level, nowMs + this.#carrier.aheadMs(nowMs), level > AUDIBLE_DBOV);
     if (turn !== undefined && !turn.audible && level > AUDIBLE_DBOV) {
       turn.audible = true;
       this.#listener.onAudible(turn.turn, padMs);
@@ -360,8 +362,21 @@ export class Playout {
     return true;
   }
 
+  #ranDry(dryMs: number, nowMs: number): void {
+    // For as long as the carrier itself wanted nothing, it was not left without.
+    const gapMs = Math.min(dryMs, nowMs - this.#flow.endedAtMs);
+    if (gapMs > 0) this.#listener.onUnderrun(gapMs, 'clock');
+  }
+
+  /** What the carrier has too much of, it has not played: its marks are overdue for a reason. */
+  #reckonBehind(nowMs: number): void {
+    const { oldest } = this.#marks;
+    if (oldest === null || !this.#carrier.clock.isBehind(oldest, this.#sent, nowMs)) return;
+    this.#heard = Math.max(this.#heardByMark, this.#carrier.clock.positionAt(nowMs));
+  }
+
   /** Silence before a turn, so that the carrier holds a cushion against the line's jitter from the first packet on. */
-  #pad(port: PlayoutPort, from: number): number {
+  #pad(port: PlayoutPort, from: number, nowMs: number): number {
     const readyMs = (this.#queue.end - from) / this.#samplesPerMs;
     const unitMs = this.#limits.exactFrameMs ?? TICK_MS;
     const padMs = Math.ceil(Math.max(0, this.#cushionMs - readyMs) / unitMs) * unitMs;
@@ -370,46 +385,45 @@ export class Playout {
       const ms = Math.min(padMs - paddedMs, this.#limits.exactFrameMs ?? this.#limits.packetMs);
       const bytes = ms * this.#samplesPerMs * this.#codec.bytesPerSample;
       if (!port.audio(new Uint8Array(bytes).fill(this.#codec.silence))) break;
+      this.#carrier.padded(ms, nowMs);
       paddedMs += ms;
     }
     return paddedMs;
   }
 
-  #turnAt(position: number): TurnRange | undefined {
-    return this.#turns.findLast((turn) => turn.from <= position);
-  }
-
   #mark(port: PlayoutPort): void {
-    if (!this.#limits.supportsMarks || this.#pendingMarks.length >= MAX_PENDING_MARKS) return;
-    this.#markNumber += 1;
-    if (!port.mark(`g${this.#generation}.${this.#markNumber}`)) return;
+    if (!this.#limits.supportsMarks || this.#marks.isFull) return;
+    if (!port.mark(this.#marks.nextName())) return;
+    this.#marks.sent(this.#sent);
     this.#marksSent += 1;
     this.#markedTo = this.#sent;
-    this.#pendingMarks.push({ number: this.#markNumber, position: this.#sent });
   }
 
   /** Writes `clear` where anything may be unplayed, and begins a generation. @returns the position heard */
   #clearCarrier(nowMs: number): number {
     const sentTo = this.#sent;
+    const { run } = this.#carrier.clock;
+    const { generation } = this;
     const heard = this.#rewind(nowMs);
-    this.#clock.cleared(nowMs);
+    // Before `clear` is written: the marks that it returns must not count as played, however soon they are here.
+    const pending = this.#newGeneration(nowMs);
+    const zeroMs = this.#carrierTime.zeroMs(run);
     this.#cut = new CutAccount({
-      generation: this.#generation,
-      pending: this.#pendingMarks,
-      zeroMs: this.#carrierTime.zeroMs,
-      samplesPerMs: this.#samplesPerMs,
+      generation,
+      pending,
+      run,
+      zeroMs,
       heardTo: heard,
       sentTo,
+      manners: this.#limits,
     });
-    // Before `clear` is written: the marks that it returns must not count as played, however soon they are here.
-    this.#newGeneration();
-    this.#port?.clear();
+    if (this.#port?.clear()) this.#clearsOpen += 1;
     return heard;
   }
 
-  /** Marks thrown out by a `clear` are back. While it is open whether playing goes on, it will do so from there. */
-  #learnCut(cut: CutAccount, number: number, mediaMs: number | null): void {
-    if (mediaMs === null || !cut.echoed(number, mediaMs) || !this.#paused) return;
+  /** It is known where a stop has cut. While it is open whether playing goes on, it will do so from there. */
+  #goBackToCut(cut: CutAccount): void {
+    if (!this.#paused) return;
     this.#heard = cut.heardTo;
     this.#goBackTo(Math.max(this.#queue.start, cut.heardTo));
   }
@@ -427,16 +441,18 @@ export class Playout {
     this.#endedTo = Math.min(this.#endedTo, position);
   }
 
-  #newGeneration(): void {
-    this.#generation += 1;
-    this.#markNumber = 0;
-    this.#pendingMarks = [];
-    this.#lastSoundEndMs = Number.NEGATIVE_INFINITY;
+  /** @returns the marks of the last one that have not come back */
+  #newGeneration(nowMs: number): readonly PendingMark[] {
+    this.#echo.cleared();
+    // The carrier has nothing any more that could be too much.
+    this.#flow.end(nowMs);
+    this.#carrier.cleared(nowMs);
+    return this.#marks.nextGeneration();
   }
 
   #heardNow(nowMs: number): number {
     if (this.#paused) return this.#sent;
-    const position = Math.min(this.#sent, Math.max(this.#clock.positionAt(nowMs), this.#heardByMark));
+    const position = Math.min(this.#sent, Math.max(this.#carrier.clock.positionAt(nowMs), this.#heardByMark));
     if (position > this.#heard) this.#heard = position;
     return this.#heard;
   }
@@ -446,21 +462,8 @@ export class Playout {
     const byMark = this.#heardByMark >= this.#sent;
     if (!byMark && this.#port !== null && this.#markedTo < this.#sent) this.#mark(this.#port);
     const slackMs = this.#limits.supportsMarks ? DRAIN_SLACK_MS : 300;
-    if (!byMark && nowMs < this.#clock.endMs + slackMs) return;
+    if (!byMark && nowMs < this.#carrier.clock.endMs + slackMs) return;
     this.#watchingDrain = false;
     this.#listener.onDrained();
   }
-
-  #keepLevel(level: number, endMs: number): void {
-    this.#levelAtMs[this.#levelAt] = endMs;
-    this.#level[this.#levelAt] = level;
-    this.#levelAt = (this.#levelAt + 1) % LEVELS;
-    if (level > AUDIBLE_DBOV) this.#lastSoundEndMs = endMs;
-  }
-}
-
-/** `g<generation>.<number>`, or null for a mark that is not ours. */
-function parseMark(name: string): { generation: number; number: number } | null {
-  const match = /^g(\d{1,9})\.(\d{1,9})$/.exec(name);
-  return match === null ? null : { generation: Number(match[1]), number: Number(match[2]) };
 }

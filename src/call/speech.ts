@@ -27,8 +27,11 @@ export interface Tracker {
   readonly speaking: boolean;
   /** When the last frame with speech arrived; null before the first. */
   readonly lastSpeechAtMs: number | null;
-  /** Takes what the caller sent, any length; at most a change a frame, so usually null. */
-  push(samples: Int16Array, nowMs: number, echoDbov: number): SpeechChange | null;
+  /**
+   * Takes what the caller sent, any length; at most a change a frame, so usually null. `isBlanked`: sound was taken out
+   * of it, so that its silence says nothing of the line.
+   */
+  push(samples: Int16Array, nowMs: number, echoDbov: number, isBlanked?: boolean): SpeechChange | null;
   dispose(): void;
 }
 
@@ -43,6 +46,8 @@ export class SpeechTracker implements Tracker {
   readonly #resampler: Resampler | null;
   readonly #frame = new Int16Array(FRAME_SAMPLES);
   #fill = 0;
+  /** Of the frame that is being filled. */
+  #isBlanked = false;
   readonly #arrivedAtMs = new Float64Array(KEPT);
   #onsetFrame = 0;
 
@@ -63,7 +68,7 @@ export class SpeechTracker implements Tracker {
   }
 
   /** Takes what the caller sent; at most a change a frame, so usually null. `echoDbov` is asked for once a frame. */
-  push(samples: Int16Array, nowMs: number, echoDbov: number): SpeechChange | null {
+  push(samples: Int16Array, nowMs: number, echoDbov: number, isBlanked = false): SpeechChange | null {
     const narrow = this.#resampler === null ? samples : this.#resampler.process(samples);
     let change: SpeechChange | null = null;
     let at = 0;
@@ -72,9 +77,11 @@ export class SpeechTracker implements Tracker {
       this.#frame.set(narrow.subarray(at, at + take), this.#fill);
       this.#fill += take;
       at += take;
+      this.#isBlanked ||= isBlanked;
       if (this.#fill < FRAME_SAMPLES) break;
       this.#fill = 0;
       change = this.#judge(nowMs, echoDbov) ?? change;
+      this.#isBlanked = false;
     }
     return change;
   }
@@ -87,7 +94,7 @@ export class SpeechTracker implements Tracker {
   #judge(nowMs: number, echoDbov: number): SpeechChange | null {
     const detector = this.#detector;
     this.#arrivedAtMs[detector.frames % KEPT] = nowMs;
-    const change = detector.push(this.#frame, echoDbov);
+    const change = detector.push(this.#frame, echoDbov, this.#isBlanked);
     if (change === 'onset') {
       this.#onsetFrame = detector.onsetFrame;
       const onsetAtMs = this.#timeOf(this.#onsetFrame);

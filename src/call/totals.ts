@@ -10,6 +10,8 @@ export interface CallTotals {
   filledMs: number;
   unfilledGapMs: number;
   lateFrames: number;
+  /** Tones of keys that silence was put in place of. */
+  blankedToneMs: number;
   outboundMessages: number;
   outboundMs: number;
   heardMs: number;
@@ -50,6 +52,7 @@ export function emptyTotals(): CallTotals {
     filledMs: 0,
     unfilledGapMs: 0,
     lateFrames: 0,
+    blankedToneMs: 0,
     outboundMessages: 0,
     outboundMs: 0,
     heardMs: 0,

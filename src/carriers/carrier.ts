@@ -30,11 +30,17 @@ export interface CarrierCapabilities {
   /** How far ahead of real time playout may run, and how far it may grow after underruns. */
   readonly leadMs: number;
   readonly maxLeadMs: number;
-  /** What becomes of pending marks when the buffer is cleared. */
+  /**
+   * What becomes of pending marks when the buffer is cleared: they come back looking like any other, are reported as
+   * cleared, or never come back. What was heard is read off them accordingly.
+   */
   readonly marksAtClear: 'echoed' | 'reported' | 'dropped';
-  /** The carrier answers a clear with an event of its own (`cleared`). */
+  /** The carrier answers a clear with an event of its own (`cleared`): no mark that is not back by then was played. */
   readonly acknowledgesClear: boolean;
-  /** The carrier plays nothing before it holds so much: the first word of a turn is heard that much later. 0: none. */
+  /**
+   * The carrier plays nothing of a stream before it holds so much, and from then on lets audio through by the packet
+   * (`packetMs`); the media port fills up the last one of a turn, and the one that a clear meets. 0: it plays at once.
+   */
   readonly startBufferMs: number;
   readonly supportsMarks: boolean;
   readonly supportsClear: boolean;
@@ -156,6 +162,7 @@ export type MediaEvent =
   | { readonly type: 'dtmf'; readonly digit: string }
   | { readonly type: 'mark'; readonly name: string; readonly outcome: MarkOutcome }
   | { readonly type: 'cleared' }
+  /** The carrier has more audio than it wants, or takes more again. */
   | { readonly type: 'flow'; readonly paused: boolean }
   | { readonly type: 'reply'; readonly message: string | Buffer }
   | { readonly type: 'stopped' }

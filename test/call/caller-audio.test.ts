@@ -1,10 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
+import { mixToMono, parseWav } from '../../src/audio/wav.ts';
 import { CallerAudio } from '../../src/call/caller-audio.ts';
 import { createCodec } from '../../src/call/codec.ts';
 import { Journal, type JournalEntry } from '../../src/call/journal.ts';
 import { SpeechTracker } from '../../src/call/speech.ts';
 import { emptyTotals } from '../../src/call/totals.ts';
 import { Uplink } from '../../src/call/uplink.ts';
+import { keyTone } from '../audio/key-tones.ts';
 import { noise } from '../audio/signals.ts';
 import { voiced } from '../audio/voice.ts';
 
@@ -19,13 +22,14 @@ class Desk {
   readonly entries: JournalEntry[] = [];
   /** What the model hears, 16 kHz. */
   readonly sent: number[] = [];
+  readonly uplink = new Uplink(this.codec, 20, (samples) => {
+    this.sent.push(...samples);
+    return true;
+  });
   readonly caller: CallerAudio;
 
   constructor() {
-    const uplink = new Uplink(this.codec, 20, (samples) => {
-      this.sent.push(...samples);
-      return true;
-    });
+    const { uplink } = this;
     uplink.open();
     const journal = new Journal(IDENTITY, () => this.nowMs, [(entry) => this.entries.push(entry)]);
     this.caller = new CallerAudio(this.codec, uplink, new SpeechTracker(8_000), journal, this.totals);
@@ -210,4 +214,82 @@ test('speech is noticed with the time at which it began, and its end with its le
   expect(Math.abs(end.change.lastSpeechAtMs - 11_980)).toBeLessThanOrEqual(60);
   expect(Math.abs(end.change.durationMs - 1_000)).toBeLessThanOrEqual(100);
   expect(desk.caller.lastSpeechAtMs).toBe(end.change.lastSpeechAtMs);
+});
+
+describe('the tone of a key', () => {
+  /** The line with a key pressed for 100 ms from sample `at` on. */
+  const pressed = (key: string, at: number, dbov: number, line: Int16Array): Int16Array => {
+    const sound = line.slice();
+    const tone = keyTone(key, 800, { dbov });
+    for (const [i, sample] of tone.entries()) sound[at + i] = line[at + i]! + sample;
+    return sound;
+  };
+  /** @param frameMs of the carrier's packets */
+  const say = (desk: Desk, sound: Int16Array, frameMs = 20): string[] => {
+    const changes: string[] = [];
+    for (let at = 0; at < sound.length; at += 8 * frameMs) {
+      desk.nowMs += frameMs;
+      const change = desk.frame(null, sound.subarray(at, at + 8 * frameMs));
+      if (change !== null) changes.push(change.type);
+    }
+    return changes;
+  };
+  const loudMs = (desk: Desk, aboveFloor: number): number[] =>
+    desk.sent.flatMap((sample, i) => (Math.abs(sample) > aboveFloor ? [i / 16] : []));
+  const QUIET = noise(8_000, 20, 4);
+
+  test('does not reach the model, but for what of it comes in 10 ms at the end of a frame', () => {
+    for (const frameMs of [10, 20, 40, 60]) {
+      for (let phase = 0; phase < 160; phase += 16) {
+        const desk = open();
+        say(desk, pressed('5', 3_200 + phase, -12, QUIET), frameMs);
+        const loud = loudMs(desk, 1_000);
+        // What the converter between the two rates smears.
+        const smearMs = 2;
+        expect((loud.at(-1) ?? 0) - (loud[0] ?? 0)).toBeLessThanOrEqual(10 + smearMs);
+        expect(desk.sentMs).toBeGreaterThanOrEqual(980);
+        expect(desk.totals.blankedToneMs).toBeGreaterThanOrEqual(100 - 10);
+        expect(desk.totals.blankedToneMs).toBeLessThanOrEqual(140);
+      }
+    }
+  });
+
+  test('is gone as well where the audio is held for a connection, and said again from what is kept', () => {
+    const desk = open();
+    desk.uplink.close();
+    say(desk, pressed('#', 3_200, -12, QUIET));
+    expect(desk.sentMs).toBe(0);
+    desk.uplink.open();
+    desk.uplink.flush();
+    expect(desk.sentMs).toBeGreaterThanOrEqual(500);
+    expect(loudMs(desk, 1_000)).toEqual([]);
+  });
+
+  test('is no word of the caller’s, and makes none of a street behind it', () => {
+    const raw = mixToMono(parseWav(readFileSync('fixtures/calls/noisy-dtmf/caller.wav')));
+    // Between the words of the recording, and twice as loud as it.
+    const street = raw.subarray(8_000 * 9, 8_000 * 15).map((sample) => 2 * sample);
+    for (const key of '1590*#') {
+      const desk = open();
+      let sound: Int16Array = street;
+      for (let second = 0; second < 5; second++) sound = pressed(key, 8_037 * second, -12, sound);
+      expect([key, say(desk, sound)]).toEqual([key, []]);
+    }
+  });
+
+  test('takes nothing from the words before and behind it', () => {
+    const plain = open();
+    const desk = open();
+    const line = new Int16Array(16_000);
+    line.set(voiced(4_000, -22), 1_600);
+    line.set(voiced(4_000, -22), 8_000);
+    say(plain, line);
+    say(desk, pressed('7', 6_400, -12, line));
+    // The key is down from 800 to 900 ms; 20 ms more are silence.
+    for (const [from, to] of [
+      [0, 790],
+      [930, 1_980],
+    ] as const)
+      expect(desk.sent.slice(from * 16, to * 16)).toEqual(plain.sent.slice(from * 16, to * 16));
+  });
 });

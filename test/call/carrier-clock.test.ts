@@ -176,3 +176,18 @@ test('a single late mark is the line, not the carrier', () => {
   line.run(5_000);
   expect(line.slipsMs).toEqual([]);
 });
+
+test('a carrier that stood still is reckoned from the mark that it has not come to, as late as marks are anyway', () => {
+  const clock = new CarrierClock(8_000);
+  const samples = (ms: number): number => ms * SAMPLES_PER_MS;
+  clock.wrote(0, samples(30_000), 0);
+  for (let ms = 160; ms <= 1_600; ms += 160) clock.echoed(samples(ms), ms + 60);
+  // Its next mark is due at 1,820 ms, and a little late is nothing.
+  expect(clock.isBehind(samples(1_760), samples(30_000), 1_850)).toBe(false);
+  expect(clock.isBehind(samples(1_760), samples(30_000), 5_000)).toBe(true);
+  expect(clock.positionAt(5_000)).toBe(samples(1_760 + 60));
+  expect(clock.endMs).toBe(5_000 - 60 + (30_000 - 1_760));
+  // The mark comes, and so do the ones behind it.
+  for (let ms = 0; ms <= 3_200; ms += 160) expect(clock.echoed(samples(1_760 + ms), 5_000 + ms)).toBe(0);
+  expect(clock.roundTripMs).toBe(60);
+});

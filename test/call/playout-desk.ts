@@ -8,7 +8,10 @@ export const LIMITS: PlayoutLimits = {
   packetMs: 60,
   leadMs: 400,
   maxLeadMs: 1_000,
+  startBufferMs: 0,
   supportsMarks: true,
+  marksAtClear: 'reported',
+  acknowledgesClear: false,
 };
 
 export class PlayoutDesk {

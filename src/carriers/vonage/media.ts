@@ -17,7 +17,7 @@ import { vonageFormat } from './settings.ts';
 /**
  * Vonage's WebSocket endpoint: L16 in binary frames both ways, JSON in text frames. Source: Vonage, "WebSockets in the
  * Voice API" (also fixtures/carriers/vonage). Outbound frames must have exactly 20 ms: for any other size Vonage ends
- * the connection. Frames have neither numbers nor times, and there is no stop: the socket's close is the end.
+ * the connection. Frames have neither numbers nor times, but come all the time: they are counted instead. There is no stop: the socket's close is the end.
  */
 export const FRAME_MS = 20;
 const MAX_MARK_CHARACTERS = 256;
@@ -36,6 +36,9 @@ class VonageMediaPort implements MediaPort {
   readonly #marks = new MarkJudge();
   /** Null until the stream has started. */
   #cutter: FrameCutter | null = null;
+  /** Bytes of the caller's audio, and how many of them make a millisecond. */
+  #received = 0;
+  #bytesPerMs = 32;
 
   decode(data: Buffer, isBinary: boolean): readonly MediaEvent[] {
     if (!isBinary) return this.#decodeText(data);
@@ -43,7 +46,10 @@ class VonageMediaPort implements MediaPort {
     // Half a sample would put all that follows out of step.
     if (data.length % 2 !== 0)
       return fault('bad-payload', `audio of ${data.length} bytes, half a sample too many`);
-    return data.length === 0 ? [] : [{ type: 'audio', payload: data, mediaTimeMs: null }];
+    if (data.length === 0) return [];
+    const mediaTimeMs = this.#received / this.#bytesPerMs;
+    this.#received += data.length;
+    return [{ type: 'audio', payload: data, mediaTimeMs }];
   }
 
   encode(command: MediaCommand): readonly (string | Buffer)[] {
@@ -96,6 +102,7 @@ class VonageMediaPort implements MediaPort {
       return unusable(CLOSE_UNSUPPORTED, `starting a stream: found ${typeOf(contentType)}, wanted ${wanted}`);
     }
     const format = vonageFormat(sampleRate);
+    this.#bytesPerMs = sampleRate / 500;
     this.#cutter = new FrameCutter((sampleRate / 1000) * FRAME_MS * 2, 0, 1);
     const { event: _event, 'content-type': _type, ...headers } = message;
     const { uuid } = headers;
