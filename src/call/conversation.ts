@@ -387,7 +387,7 @@ export class Conversation {
 
   #onInterrupted(receivedAtMs: number): void {
     this.#endCovered('interrupted');
-    const open = this.#gate.cut(receivedAtMs);
+    const open = this.#gate.cut(receivedAtMs, true);
     if (this.#suspectedAtMs !== null) {
       this.#believe(receivedAtMs);
     } else if (this.#playout.unplayedMs(receivedAtMs) > 0) {

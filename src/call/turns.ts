@@ -24,6 +24,8 @@ export class TurnGate {
   /** A clip of ours was played into the model's turn, which is not over. */
   #interposed = false;
   #discardUntilMs: number | null = null;
+  /** The model itself has said that it stopped. */
+  #stopped = false;
   /** The cut, or the newest audio that was dropped since. */
   #staleAtMs = 0;
 
@@ -51,7 +53,7 @@ export class TurnGate {
   audio(nowMs: number, callerSpeaks = false): AudioVerdict {
     if (this.#discardUntilMs !== null) {
       if (callerSpeaks) this.#discardUntilMs = nowMs + AFTER_SPEECH_MS;
-      const paused = !callerSpeaks && nowMs - this.#staleAtMs >= STALE_GAP_MS;
+      const paused = (this.#stopped || !callerSpeaks) && nowMs - this.#staleAtMs >= STALE_GAP_MS;
       if (nowMs < this.#discardUntilMs && !paused) {
         this.#staleAtMs = nowMs;
         return { play: false, opened: false };
@@ -79,9 +81,11 @@ export class TurnGate {
   /**
    * The model stopped itself, or the caller was heard to speak over it. Of a turn that was generated to its end nothing
    * more can come that would have to be dropped.
+   * @param byModel it has stopped itself: but for what is on its way, nothing more comes of the turn
    * @returns whether a turn was open
    */
-  cut(nowMs: number): boolean {
+  cut(nowMs: number, byModel = false): boolean {
+    this.#stopped = byModel || (this.#stopped && this.discarding);
     if (this.generating) {
       this.#discardUntilMs = nowMs + LONGEST_DISCARD_MS;
       this.#staleAtMs = nowMs;
@@ -91,6 +95,7 @@ export class TurnGate {
 
   /** Another connection took over from one on which a turn had been cut: what was left of that may be sent again. */
   discardReplay(nowMs: number): void {
+    this.#stopped = true;
     this.#discardUntilMs = nowMs + LONGEST_DISCARD_MS;
     this.#staleAtMs = nowMs + REPLAY_WITHIN_MS - STALE_GAP_MS;
   }

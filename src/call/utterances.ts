@@ -13,8 +13,8 @@ export interface Utterance {
   to: number | null;
   /** The turn that began after it; null while it waits for one. */
   answeredBy: number | null;
-  /** A turn that began before the model could know that it was over; null: none did. */
-  early: number | null;
+  /** A turn that began before the model could know that it was over, or that may answer a text; null: none did. */
+  doubtfullyBy: number | null;
   /** Words of the caller were recognised since it began. */
   recognised: boolean;
   /** It may be a cough. */
@@ -54,7 +54,7 @@ export class Utterances {
       fromMs,
       to: null,
       answeredBy: null,
-      early: null,
+      doubtfullyBy: null,
       recognised: false,
       doubtful: false,
       afterTurn,
@@ -95,17 +95,17 @@ export class Utterances {
   turnBegan(turn: number, { callerSpeaks, textWaits, knownTo }: TurnBeginning): void {
     for (const each of this.#waiting) {
       if (each.answeredBy !== null || (each.to === null && callerSpeaks)) continue;
-      if (textWaits && !each.recognised) continue;
-      if (each.to !== null && each.to > knownTo) each.early ??= turn;
+      const early = each.to !== null && each.to > knownTo;
+      if (early || (textWaits && !each.recognised)) each.doubtfullyBy ??= turn;
       else each.answeredBy = turn;
     }
   }
 
-  /** What ended before `position` would have got a turn of its own by now: one that began early was the answer. */
+  /** What ended before `position` would have got a turn of its own by now: the doubtful one was the answer. */
   settleBefore(position: number): void {
     for (const each of this.#waiting) {
       if (each.to === null || each.to > position) continue;
-      each.answeredBy ??= each.early;
+      each.answeredBy ??= each.doubtfullyBy;
     }
     this.turnSafe(this.#safeTurn);
   }
@@ -120,7 +120,7 @@ export class Utterances {
   turnLost(turn: number): void {
     for (const each of this.#waiting) {
       if (each.answeredBy === turn) each.answeredBy = null;
-      if (each.early === turn) each.early = null;
+      if (each.doubtfullyBy === turn) each.doubtfullyBy = null;
     }
   }
 

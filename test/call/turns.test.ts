@@ -118,6 +118,16 @@ describe('a turn that the caller spoke over', () => {
     expect(gate.audio(100 + 4 * STALE_GAP_MS)).toEqual({ play: true, opened: true });
   });
 
+  test('is over after a pause, though they speak, where the model has said that it stopped', () => {
+    for (const order of [['tracker', 'model'], ['model', 'tracker'], ['model']]) {
+      const gate = new TurnGate();
+      gate.audio(0);
+      for (const by of order) gate.cut(100, by === 'model');
+      expect(gate.audio(120, true).play).toBe(false);
+      expect(gate.audio(120 + STALE_GAP_MS, true)).toEqual({ play: true, opened: true });
+    }
+  });
+
   test('is dropped also when a clip of ours had been played into it', () => {
     const gate = new TurnGate();
     gate.audio(0);

@@ -90,6 +90,16 @@ describe('an utterance', () => {
     expect(utterances.unanswered).toBeNull();
   });
 
+  test('is answered by such a turn all the same when no other comes for long', () => {
+    const utterances = three();
+    utterances.turnBegan(1, { ...PLAIN, textWaits: true });
+    utterances.turnSafe(1);
+    utterances.settleBefore(300);
+    expect(utterances.unanswered?.from).toBe(300);
+    utterances.settleBefore(350);
+    expect(utterances.neededFrom).toBeNull();
+  });
+
   test('is not answered by a turn that was open when it began, though words are recognised then', () => {
     const utterances = new Utterances();
     utterances.began(100, 0, 3);

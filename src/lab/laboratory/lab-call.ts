@@ -66,6 +66,8 @@ export class LabCall {
   readonly bugs: string[] = [];
   /** When the gateway found a connection lost, or gave it up. */
   readonly losses: number[] = [];
+  /** When turns of the model, clips not counted, began to reach the gateway. */
+  readonly turnsBegan: number[] = [];
   /** When the model was last found to be unwell. */
   lastStallAtMs = Number.NEGATIVE_INFINITY;
   /** When the model was asked, in text, to answer what it had not answered. */
@@ -153,6 +155,12 @@ export class LabCall {
       case 'session-lost':
         this.losses.push(entry.atMs);
         this.outbound.goesOn();
+        break;
+      case 'turn-started':
+        this.turnsBegan.push(entry.atMs);
+        break;
+      case 'clip-played':
+        this.turnsBegan.pop();
         break;
       case 'rotated':
         // It was left before its end without a quiet moment, as there was none.

@@ -8,7 +8,7 @@ const SOONEST_ANSWER_MS = 500;
 /** An answer that comes so soon after a text of ours may be the answer to that: the words are not taken for answered. */
 const TEXT_ANSWER_MS = 6_000;
 
-/** When an answer of which something came first covered the end of an utterance; null: never for certain. */
+/** When the gateway had an answer of which something came, the first that covered the end of an utterance; null: never for certain. */
 function answeredAt(call: LabCall, { from, to, toMs }: Utterance): number | null {
   const { answers } = call.hearing;
   const first = answers.findIndex(({ news }) =>
@@ -20,7 +20,8 @@ function answeredAt(call: LabCall, { from, to, toMs }: Utterance): number | null
     .find(({ voice, atMs }) => voice?.begins !== null && atMs >= toMs + SOONEST_ANSWER_MS);
   if (answer === undefined) return null;
   const afterText = call.nudges.some((atMs) => atMs <= answer.atMs && atMs > answer.atMs - TEXT_ANSWER_MS);
-  return afterText ? null : answer.atMs;
+  if (afterText) return null;
+  return call.turnsBegan.find((atMs) => atMs >= answer.atMs) ?? null;
 }
 
 /** A connection was lost, not given up in good order, while the utterance was open or waited for its answer. */
