@@ -60,7 +60,7 @@ const LONGEST_DOUBT_MS = 600;
 /** After a false alarm playout goes back by this, so that no syllable is lost to the reckoning's error. */
 const BACK_MS = 60;
 /** Less than this unplayed is over before a `clear` could arrive. */
-const NEGLIGIBLE_MS = 20;
+const NEGLIGIBLE_MS = 40;
 /** Transcripts may trail their turn. */
 const TRAILING_TEXT_MS = 500;
 /** A greeting that was asked for twice may come twice, but not later than this. */
