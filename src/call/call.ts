@@ -742,8 +742,7 @@ export class Call implements Ticked {
     const nowMs = this.#deps.clock.now();
     this.#tokens.sessionReady({ resumed: how === 'resumed' });
     this.#stall.sessionReady({ resumed: how === 'resumed' }, nowMs);
-    this.#conversation?.onSessionReady(nowMs);
-    this.#recovery.rewind(how, took, from);
+    this.#conversation?.onSessionReady(nowMs, this.#recovery.rewind(how, took, from));
     this.#stepIntent({ type: 'session-ready' });
     const told = this.#uplinkWanted ? this.#recovery.text() : null;
     if (told !== null && this.#intent.name === 'talking') this.#tell(told.what, told.text);

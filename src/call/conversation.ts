@@ -366,9 +366,9 @@ export class Conversation {
     this.#stop('inaudible', null, nowMs);
   }
 
-  /** Another connection has taken over. */
-  onSessionReady(nowMs: number): void {
-    if (this.#cutAtLoss) this.#gate.discardReplay(nowMs);
+  /** Another connection has taken over. `answersAnew`: what may still come of an old answer is not waited for. */
+  onSessionReady(nowMs: number, answersAnew: boolean): void {
+    if (this.#cutAtLoss || answersAnew) this.#gate.discardReplay(nowMs);
     this.#cutAtLoss = false;
   }
 

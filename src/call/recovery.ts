@@ -288,10 +288,11 @@ export class Recovery {
   /**
    * A connection is up, and the uplink still closed: what has to be said again is put in its place.
    * @param from the handle at which the session was taken up; null for a new session
+   * @returns whether the caller's words are answered anew
    */
-  rewind(how: 'first' | 'resumed' | 'fresh', took: SetupTime, from: HandleRecord | null = null): void {
+  rewind(how: 'first' | 'resumed' | 'fresh', took: SetupTime, from: HandleRecord | null = null): boolean {
     const audio = this.#audio;
-    if (audio === null || how === 'first') return;
+    if (audio === null || how === 'first') return false;
     this.#behindSinceMs = this.#clock.now();
     const waiting = this.utterances.notIn(from)?.from ?? null;
     // What went to a connection after it had given out the handle is in no session. At a quiet moment it was silence, but
@@ -305,6 +306,7 @@ export class Recovery {
     if (this.#gap !== null) Object.assign(this.#gap, { how, took, resentMs });
     // Between two utterances of manual activity nothing is sent: the pause that follows is the caller's.
     if (audio.uplink.muted) this.#closeGap(this.#clock.now());
+    return waiting !== null && !this.#planned;
   }
 
   /** Every 20 ms. @returns whether the connection has now heard all that was held for it */

@@ -160,6 +160,20 @@ describe('a connection that breaks in the middle of an answer', () => {
     expectHeardOnce(anew, carrier);
   });
 
+  it('of which nothing had come: what a server still sends of it is not played, as the question is asked again', async () => {
+    const { bench, carrier } = await asked();
+    bench.model.lose();
+    await bench.until(() => bench.live.connections.length === 2, 1_000);
+    const rest = noise(1_000, 7);
+    bench.model.sayAudio(rest);
+    await bench.run(3_000);
+    expect(positionsOf(rest, carrier)).toEqual([]);
+    const anew = noise(2_000, 8);
+    bench.model.speak(anew);
+    await bench.run(3_000);
+    expectHeardOnce(anew, carrier);
+  });
+
   it('that was heard in part: the rest of what came is played, and it is asked to go on', async () => {
     const { bench, carrier } = await asked();
     const answer = noise(3_000, 7);
