@@ -79,6 +79,8 @@ function conversationOf(call: ModelledCall, one: BehaviourCase): readonly Findin
   const isCut = shape !== 'uninterruptible' && (shape !== 'interrupting-keys' || keysInterrupt);
   const toolResponses = sessions.flatMap(({ toolResponses: all }) => all.map(({ response }) => response));
   const mayMissResponse = audioWhileToolPending === 'close-1008' && toolResponses.length === 0;
+  // The connection is closed while the goodbye is on its way: what nobody has heard of it by then is dropped.
+  const missesGoodbye = mayMissResponse && !call.heard().some((heard) => wordOf(heard) === 'last');
   return [
     ['models', [...new Set(sessions.map(({ model }) => model))], [MODELS[one.family]]],
     ['refused', refusalsOf(call, one), []],
@@ -94,11 +96,15 @@ function conversationOf(call: ModelledCall, one: BehaviourCase): readonly Findin
         ...(shape === 'keys' && textNoteIsAnswered ? ['note'] : []),
         isCut ? 'answer~' : 'answer',
         ...(shape === 'interrupting-keys' ? ['note'] : []),
-        'last',
+        ...(missesGoodbye ? [] : ['last']),
       ],
     ],
     // While there was no connection a clip was played, which may be cut as well.
-    ['clears', Math.min(carrier.clears().length, shape === 'cut' ? 1 : 9), isCut ? 1 : 0],
+    [
+      'clears',
+      Math.min(carrier.clears().length, shape === 'cut' ? 1 : 9),
+      (isCut ? 1 : 0) + (missesGoodbye ? 1 : 0),
+    ],
     ['tool responses', toolResponses, mayMissResponse ? [] : [{ result: 'ok' }]],
     ...endOf(call, 'bot completed'),
   ];
